@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all of their own set-up; they need git, make and Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+WORKERS ?= auto
+
+.PHONY: help demo serve test lint format bench chaos clean
+
+help:
+	@echo "make demo    install, start Intone, speak an article through every API, keep the audio"
+	@echo "make serve   start the server (data in ./intone-data)"
+	@echo "make test    install and run the tests"
+	@echo "make lint    ruff, mypy --strict, import-linter"
+	@echo "make bench   measure speed and memory, as ratios within one run"
+	@echo "make chaos   long tests with kill -9 and full disks"
+
+# uv comes by pip when it is not on the path; what it installs is pinned in uv.lock.
+$(READY): pyproject.toml uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" VIRTUAL_ENV="$(CURDIR)/$(VENV)" uv sync --quiet --frozen --inexact --python $(BIN)/python
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/intone demo
+
+serve: $(READY)
+	@$(BIN)/intone serve
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/python -m bench $(ARGS)
+
+chaos: $(READY)
+	$(BIN)/python -m pytest -n 0 tests/chaos $(ARGS)
+
+clean:
+	rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,139 @@
+"""Every setting, once: read from flags, `INTONE_*` variables and `intone.toml`, in that order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from intone.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Settings", "load_settings"]
+
+_PREFIX = "INTONE_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How this server runs. Each field is also `INTONE_<NAME>` and a key of `intone.toml`."""
+
+    #: Where everything is kept.
+    data_dir: Path = Path("intone-data")
+    #: Address to listen on; the default is reachable from this machine alone.
+    host: str = "127.0.0.1"
+    port: int = 8420
+    #: postgresql://… instead of a SQLite file in the data folder.
+    database_url: str | None = None
+    #: Whether `serve` also renders; without, start `intone worker` beside it.
+    worker: bool = True
+    #: How many jobs one process renders at once; 0: twice the number of cores.
+    worker_concurrency: int = 0
+    #: Processes of the local engine; 0: one a core.
+    engine_processes: int = 0
+    #: A plans.toml of your own.
+    plans_file: Path | None = None
+    #: The first key of a new data folder, instead of a random one.
+    bootstrap_key: str | None = None
+
+    #: Largest request body, in bytes.
+    max_body_bytes: int = 1024 * 1024
+    #: Seconds within which a request's body must have arrived.
+    body_timeout_s: float = 30.0
+    #: Seconds between two sweeps of what has expired.
+    retention_sweep_s: float = 60.0
+    #: Hours a finished job is kept, instead of what its plan says.
+    retention_hours: float | None = None
+
+    #: An identity provider whose access tokens are accepted (its issuer URL).
+    oidc_issuer: str | None = None
+    #: What its tokens' `aud` must name; several are separated by commas.
+    oidc_audience: str | None = None
+    #: The claim that names the workspace.
+    oidc_workspace_claim: str = "workspace"
+    #: Signature algorithms accepted, separated by commas.
+    oidc_algorithms: str = "RS256,ES256,EdDSA"
+    #: Where its keys are, if its discovery document does not say.
+    oidc_jwks_url: str | None = None
+
+    #: A file of blocked phrases, one a line.
+    policy_blocklist: Path | None = None
+    #: An OpenAI-compatible moderation endpoint that every text is shown to.
+    policy_moderation_url: str | None = None
+    policy_moderation_key: str | None = None
+    #: Let texts pass when the moderation endpoint cannot be reached.
+    policy_fail_open: bool = False
+
+    #: debug, info, warning or error.
+    log_level: str = "info"
+    #: json or console.
+    log_format: str = "console"
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'intone.db').absolute()}"
+
+    @property
+    def cores(self) -> int:
+        """How many processors this process may use."""
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Put the settings together.
+
+    Args:
+        flags: What the command line says; None values are not said.
+        environment: Where `INTONE_*` variables are read from.
+
+    Raises:
+        InvalidInputError: A setting is unknown or has a value it cannot have.
+    """
+    said = {name: value for name, value in (flags or {}).items() if value is not None}
+    variables = _from_environment(environment)
+    data_dir = Path(said.get("data_dir") or variables.get("data_dir") or Settings().data_dir)
+    merged = {**_from_file(data_dir / "intone.toml"), **variables, **said}
+    try:
+        return msgspec.convert(
+            {name: str(v) if isinstance(v, Path) else v for name, v in merged.items()},
+            Settings,
+            strict=False,
+            dec_hook=_decode,
+        )
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"A setting cannot be used: {error}.") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    known = {field.name for field in msgspec.structs.fields(Settings)}
+    names = {
+        name.removeprefix(_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(_PREFIX)
+    }
+    # Unknown variables are left alone: tests and deployments keep some of their own.
+    return {name: value for name, value in names.items() if name in known and value != ""}
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}.") from error
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(kind)

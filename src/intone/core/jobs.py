@@ -1,0 +1,361 @@
+"""Jobs: durable pieces of rendering work, from queued to ready, failed or cancelled.
+
+Every function is one step of a unit of work. Steps that a worker takes name the lease
+under which it works; when the lease has passed to another, they raise and change nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from intone.core import ledger
+from intone.errors import IntoneError, LeaseLostError, NotFoundError
+from intone.storage.database import now_ms
+
+if TYPE_CHECKING:
+    from intone.queue.base import Claim, Queue
+    from intone.storage.database import Row, Transaction
+
+__all__ = [
+    "ENDED",
+    "RENDER",
+    "Job",
+    "JobState",
+    "Order",
+    "Recording",
+    "advance",
+    "begin",
+    "cancel",
+    "fail",
+    "find",
+    "finish",
+    "give_back",
+    "insert",
+]
+
+JobState = Literal["queued", "running", "enhancing", "ready", "failed", "cancelled"]
+ENDED: frozenset[JobState] = frozenset({"ready", "failed", "cancelled"})
+
+#: The queue's kind of the work that renders a job.
+RENDER = "render"
+
+_HOUR_MS = 3_600_000
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is to be spoken, and how."""
+
+    #: As the client sent it.
+    text: str
+    #: Slug of the voice.
+    voice: str
+    #: BCP 47 tag of the text.
+    language: str
+    #: Hours the job and its audio are kept after it ended.
+    retention_hours: float
+    style: str = "neutral"
+    #: Speed multiplier.
+    rate: float = 1.0
+    #: Of the recording: pcm, wav or mp3.
+    format: str = "pcm"
+    #: In Hz.
+    sample_rate: int = 24_000
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The finished audio of a job."""
+
+    #: Its path in the blob store.
+    blob: str
+    format: str
+    sample_rate: int
+    channels: int
+    bytes: int
+    duration_ms: int
+    #: Integrated loudness in LUFS after EBU R128; None for silence.
+    loudness: float | None
+    #: Hex digest of the bytes, its entity tag.
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands. Times are milliseconds since the epoch."""
+
+    id: str
+    workspace_id: str
+    dialect: str
+    state: JobState
+    order: Order
+    #: The client's own mark, echoed.
+    tag: str | None
+    #: Percent.
+    progress: int
+    attempts: int
+    error_code: str | None
+    error_message: str | None
+    error_retryable: bool
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    expires_at: int | None
+    recording: Recording | None
+
+
+_INSERT = """
+INSERT INTO jobs
+  (id, workspace_id, dialect, state, spec, tag, hold_id, progress, attempts, created_at)
+VALUES (:id, :workspace_id, :dialect, 'queued', :spec, :tag, :hold_id, 0, 0, :now)
+"""
+_SELECT = """
+SELECT j.id, j.workspace_id, j.dialect, j.state, j.spec, j.tag, j.progress, j.attempts,
+  j.error_code, j.error_message, j.error_retryable,
+  j.created_at, j.started_at, j.ended_at, j.expires_at,
+  r.blob, r.format, r.sample_rate, r.channels, r.bytes, r.duration_ms, r.loudness_mlufs, r.sha256
+FROM jobs j LEFT JOIN recordings r ON r.job_id = j.id
+"""
+_FIND = (
+    _SELECT
+    + """
+WHERE j.id = :id AND j.workspace_id = :workspace_id
+  AND (j.expires_at IS NULL OR j.expires_at > :now)
+"""
+)
+_BEGIN = """
+UPDATE jobs SET state = 'running', lease = :lease, progress = 0, attempts = attempts + 1,
+  started_at = COALESCE(started_at, :now)
+WHERE id = :id AND state IN ('queued', 'running', 'enhancing')
+"""
+_ADVANCE = """
+UPDATE jobs SET state = :state, progress = :progress
+WHERE id = :id AND lease = :lease AND state IN ('running', 'enhancing')
+"""
+_END = """
+UPDATE jobs SET state = :state, progress = :progress, lease = NULL, ended_at = :now,
+  expires_at = :expires_at, error_code = :code, error_message = :message,
+  error_retryable = :retryable
+WHERE id = :id AND lease = :lease AND state IN ('running', 'enhancing')
+RETURNING hold_id
+"""
+_GIVE_BACK = """
+UPDATE jobs SET state = 'queued', progress = 0, lease = NULL
+WHERE id = :id AND lease = :lease AND state IN ('running', 'enhancing')
+"""
+_CANCEL = """
+UPDATE jobs SET state = 'cancelled', lease = NULL, ended_at = :now, expires_at = :expires_at
+WHERE id = :id AND workspace_id = :workspace_id AND state IN ('queued', 'running', 'enhancing')
+RETURNING hold_id
+"""
+_INSERT_RECORDING = """
+INSERT INTO recordings (job_id, blob, format, sample_rate, channels, bytes, duration_ms,
+  loudness_mlufs, sha256, created_at)
+VALUES (:job_id, :blob, :format, :sample_rate, :channels, :bytes, :duration_ms,
+  :loudness_mlufs, :sha256, :now)
+"""
+
+
+def insert(
+    tx: Transaction,
+    queue: Queue,
+    *,
+    workspace_id: str,
+    dialect: str,
+    order: Order,
+    hold_id: str,
+    tag: str | None,
+) -> str:
+    """Write a queued job and its queue entry; returns its id."""
+    job_id = str(uuid.uuid4())
+    tx.execute(
+        _INSERT,
+        id=job_id,
+        workspace_id=workspace_id,
+        dialect=dialect,
+        spec=msgspec.json.encode(order).decode(),
+        tag=tag,
+        hold_id=hold_id,
+        now=now_ms(),
+    )
+    queue.enqueue(tx, RENDER, job_id)
+    return job_id
+
+
+def find(tx: Transaction, workspace_id: str, job_id: str) -> Job:
+    """The workspace's job of that id.
+
+    Raises:
+        NotFoundError: There is none, it is another workspace's, or it has expired.
+    """
+    row = tx.one(_FIND, id=job_id, workspace_id=workspace_id, now=now_ms())
+    if row is None:
+        raise NotFoundError("There is no such job, or it has expired.")
+    return _job(row)
+
+
+def begin(tx: Transaction, claim: Claim) -> Job:
+    """Take the job up under a fresh lease.
+
+    Raises:
+        LeaseLostError: The job has ended meanwhile.
+    """
+    if not tx.execute(_BEGIN, id=claim.subject, lease=claim.token, now=now_ms()):
+        raise LeaseLostError
+    row = tx.one(_SELECT + "WHERE j.id = :id", id=claim.subject)
+    assert row is not None
+    return _job(row)
+
+
+def advance(
+    tx: Transaction, claim: Claim, state: Literal["running", "enhancing"], progress: int
+) -> None:
+    """Note how far the job has come, in percent.
+
+    Raises:
+        LeaseLostError: Another worker has it, or it was cancelled.
+    """
+    fenced = {"id": claim.subject, "lease": claim.token}
+    if not tx.execute(_ADVANCE, state=state, progress=progress, **fenced):
+        raise LeaseLostError
+
+
+def finish(tx: Transaction, queue: Queue, claim: Claim, job: Job, recording: Recording) -> None:
+    """End the job with its recording, charge it and end its queue entry.
+
+    Raises:
+        LeaseLostError: Another worker has it, or it was cancelled.
+    """
+    loudness = None if recording.loudness is None else round(recording.loudness * 1000)
+    hold_id = _end(tx, claim, job, state="ready")
+    tx.execute(
+        _INSERT_RECORDING,
+        job_id=job.id,
+        blob=recording.blob,
+        format=recording.format,
+        sample_rate=recording.sample_rate,
+        channels=recording.channels,
+        bytes=recording.bytes,
+        duration_ms=recording.duration_ms,
+        loudness_mlufs=loudness,
+        sha256=recording.sha256,
+        now=now_ms(),
+    )
+    ledger.settle(tx, hold_id)
+    queue.complete(tx, claim)
+
+
+def fail(tx: Transaction, queue: Queue, claim: Claim, job: Job, error: IntoneError) -> None:
+    """End the job without a recording, give its hold back and keep its entry as a dead letter.
+
+    Raises:
+        LeaseLostError: Another worker has it, or it was cancelled.
+    """
+    hold_id = _end(tx, claim, job, state="failed", error=error)
+    ledger.release(tx, hold_id)
+    queue.bury(tx, claim, f"{error.code}: {error.message}")
+
+
+def give_back(tx: Transaction, queue: Queue, claim: Claim, delay_ms: int) -> None:
+    """Let another try begin after a delay.
+
+    Raises:
+        LeaseLostError: Another worker has it, or it was cancelled.
+    """
+    if not tx.execute(_GIVE_BACK, id=claim.subject, lease=claim.token):
+        raise LeaseLostError
+    queue.retry(tx, claim, delay_ms=delay_ms)
+
+
+def cancel(tx: Transaction, queue: Queue, workspace_id: str, job_id: str) -> Job:
+    """End a job that has not ended and give its hold back; an ended job stays as it is.
+
+    Raises:
+        NotFoundError: As `find`.
+    """
+    job = find(tx, workspace_id, job_id)
+    now = now_ms()
+    row = tx.one(
+        _CANCEL,
+        id=job_id,
+        workspace_id=workspace_id,
+        now=now,
+        expires_at=_expiry(job.order, now),
+    )
+    if row is None:
+        return job
+    ledger.release(tx, row["hold_id"])
+    queue.cancel(tx, RENDER, job_id)
+    return find(tx, workspace_id, job_id)
+
+
+def _end(
+    tx: Transaction,
+    claim: Claim,
+    job: Job,
+    *,
+    state: Literal["ready", "failed"],
+    error: IntoneError | None = None,
+) -> str:
+    now = now_ms()
+    row = tx.one(
+        _END,
+        id=job.id,
+        lease=claim.token,
+        state=state,
+        progress=100 if error is None else job.progress,
+        now=now,
+        expires_at=_expiry(job.order, now),
+        code=None if error is None else error.code,
+        message=None if error is None else error.message,
+        retryable=None if error is None else int(error.retryable),
+    )
+    if row is None:
+        raise LeaseLostError
+    hold_id: str = row["hold_id"]
+    return hold_id
+
+
+def _expiry(order: Order, now: int) -> int:
+    return now + int(order.retention_hours * _HOUR_MS)
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        dialect=row["dialect"],
+        state=row["state"],
+        order=msgspec.json.decode(row["spec"], type=Order),
+        tag=row["tag"],
+        progress=row["progress"],
+        attempts=row["attempts"],
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+        error_retryable=bool(row["error_retryable"]),
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        expires_at=row["expires_at"],
+        recording=_recording(row),
+    )
+
+
+def _recording(row: Row) -> Recording | None:
+    if row["blob"] is None:
+        return None
+    loudness = row["loudness_mlufs"]
+    return Recording(
+        blob=row["blob"],
+        format=row["format"],
+        sample_rate=row["sample_rate"],
+        channels=row["channels"],
+        bytes=row["bytes"],
+        duration_ms=row["duration_ms"],
+        loudness=None if loudness is None else loudness / 1000,
+        sha256=row["sha256"],
+    )

@@ -1,0 +1,280 @@
+"""API keys: made once, kept as a hash, seen never again.
+
+The shape follows GitHub's token format: a prefix that secret scanners can find, 30
+random characters (178 bits) and a checksum that tells a mistyped key from a revoked
+one without asking the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import uuid
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from intone.errors import InvalidInputError, NotFoundError
+from intone.storage.database import now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from intone.storage.database import Row, Transaction
+
+__all__ = [
+    "Key",
+    "NewKey",
+    "Scope",
+    "create",
+    "digest",
+    "import_key",
+    "list_keys",
+    "looks_valid",
+    "revoke",
+    "rotate",
+]
+
+#: `speak`: make audio and read one's own; `manage`: keys, webhooks and settings of the workspace.
+Scope = Literal["speak", "manage"]
+
+_PREFIX = "in_live_"
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM_LENGTH = 30
+_CHECKSUM_LENGTH = 6
+#: Prefixes of the services whose keys can be imported (wire.md §7).
+_IMPORTED_PREFIXES = ("vg_live_", "vk_live_", "pk_")
+#: Shortest and longest secret we import, in characters.
+_IMPORT_LENGTH = range(16, 257)
+_SHOWN = 4
+_HOUR_MS = 3_600_000
+#: Longest time, in hours, that a rotated key goes on working.
+MAX_OVERLAP_HOURS = 24
+
+_FIELDS = (
+    "id, workspace_id, name, prefix, suffix, scopes, created_at, expires_at, revoked_at,"
+    " replaced_by, last_used_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What may be shown of a key. Times are milliseconds since the epoch."""
+
+    id: str
+    workspace_id: str
+    name: str
+    #: Its first characters, e.g. `in_live_Ab3x`.
+    prefix: str
+    #: Its last four characters.
+    suffix: str
+    scopes: frozenset[str]
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    replaced_by: str | None
+    last_used_at: int | None
+
+    def active(self, now: int) -> bool:
+        """Whether the key opens anything at `now`."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made, with the secret that is shown this once."""
+
+    key: Key
+    secret: str
+
+
+def generate() -> str:
+    """A fresh secret."""
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
+    return _PREFIX + body + _checksum(_PREFIX + body)
+
+
+def looks_valid(secret: str) -> bool:
+    """Whether the text has the shape of a key; says nothing about whether it opens anything."""
+    if secret.startswith(_PREFIX):
+        stem, checksum = secret[:-_CHECKSUM_LENGTH], secret[-_CHECKSUM_LENGTH:]
+        right_length = len(stem) == len(_PREFIX) + _RANDOM_LENGTH
+        return right_length and secrets.compare_digest(_checksum(stem).encode(), checksum.encode())
+    return secret.startswith(_IMPORTED_PREFIXES) and len(secret) in _IMPORT_LENGTH
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a secret. Keys are random, so one round of SHA-256 is enough."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def create(
+    tx: Transaction,
+    workspace_id: str,
+    name: str,
+    scopes: Iterable[str] = ("speak",),
+    *,
+    secret: str | None = None,
+) -> NewKey:
+    """Make a key.
+
+    Args:
+        tx: The unit of work.
+        workspace_id: Whose key.
+        name: What people call it.
+        scopes: Any of `speak` and `manage`.
+        secret: A secret to use instead of a fresh one; its shape must be ours.
+
+    Raises:
+        InvalidInputError: A scope is unknown, or the secret is malformed or taken.
+    """
+    if secret is not None and not (secret.startswith(_PREFIX) and looks_valid(secret)):
+        raise InvalidInputError(
+            f"A key is {_PREFIX!r}, {_RANDOM_LENGTH} letters or digits and a checksum of"
+            f" {_CHECKSUM_LENGTH}; make one with `intone keys create`, or bring a key of another"
+            " service with `intone keys import`."
+        )
+    return _insert(tx, workspace_id, name, scopes, secret or generate())
+
+
+def import_key(
+    tx: Transaction, workspace_id: str, name: str, scopes: Iterable[str], secret: str
+) -> NewKey:
+    """Accept a key that another service issued, so that its clients move without a new secret.
+
+    Raises:
+        InvalidInputError: The secret is too short to be safe, of unknown origin, or taken.
+    """
+    if not looks_valid(secret):
+        raise InvalidInputError(
+            f"Only keys that begin with {', '.join(_IMPORTED_PREFIXES)} or {_PREFIX} and have"
+            f" {_IMPORT_LENGTH.start} to {_IMPORT_LENGTH.stop - 1} characters can be imported."
+        )
+    return _insert(tx, workspace_id, name, scopes, secret)
+
+
+def list_keys(tx: Transaction, workspace_id: str | None = None) -> list[Key]:
+    """The keys of a workspace, or of all, oldest first."""
+    if workspace_id is None:
+        rows = tx.all(f"SELECT {_FIELDS} FROM keys ORDER BY number")
+    else:
+        rows = tx.all(
+            f"SELECT {_FIELDS} FROM keys WHERE workspace_id = :workspace_id ORDER BY number",
+            workspace_id=workspace_id,
+        )
+    return [_key(row) for row in rows]
+
+
+def find(tx: Transaction, key_id: str) -> Key:
+    """The key of that id.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    row = tx.one(f"SELECT {_FIELDS} FROM keys WHERE id = :id", id=key_id)
+    if row is None:
+        raise NotFoundError(f"There is no key {key_id!r}; see `intone keys list`.")
+    return _key(row)
+
+
+def rotate(tx: Transaction, key_id: str, overlap_hours: float) -> NewKey:
+    """Make a successor with the same name and scopes; the old one works `overlap_hours` more.
+
+    Raises:
+        NotFoundError: There is no such key.
+        InvalidInputError: It has ended or was rotated before, or the overlap is not 0 to 24 hours.
+    """
+    if not 0 <= overlap_hours <= MAX_OVERLAP_HOURS:
+        raise InvalidInputError(f"The overlap is 0 to {MAX_OVERLAP_HOURS} hours.")
+    old, now = find(tx, key_id), now_ms()
+    if not old.active(now) or old.replaced_by is not None:
+        raise InvalidInputError("This key has ended or was rotated before; rotate its successor.")
+    new = _insert(tx, old.workspace_id, old.name, old.scopes, generate())
+    end = now + int(overlap_hours * _HOUR_MS)
+    tx.execute(
+        "UPDATE keys SET expires_at = CASE WHEN expires_at < :end THEN expires_at ELSE :end END,"
+        " replaced_by = :successor WHERE id = :id",
+        end=end,
+        successor=new.key.id,
+        id=key_id,
+    )
+    return new
+
+
+def revoke(tx: Transaction, key_id: str) -> Key:
+    """End a key now; every process refuses it within a second.
+
+    Raises:
+        NotFoundError: There is no such key.
+    """
+    find(tx, key_id)
+    tx.execute(
+        "UPDATE keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL",
+        now=now_ms(),
+        id=key_id,
+    )
+    return find(tx, key_id)
+
+
+def _insert(
+    tx: Transaction, workspace_id: str, name: str, scopes: Iterable[str], secret: str
+) -> NewKey:
+    wanted = frozenset(scopes)
+    unknown = wanted.difference(get_args(Scope))
+    if unknown or not wanted:
+        raise InvalidInputError(f"A key's scopes are any of {', '.join(get_args(Scope))}.")
+    stem = next(p for p in (_PREFIX, *_IMPORTED_PREFIXES) if secret.startswith(p))
+    key = Key(
+        id=str(uuid.uuid4()),
+        workspace_id=workspace_id,
+        name=name,
+        prefix=secret[: len(stem) + _SHOWN],
+        suffix=secret[-_SHOWN:],
+        scopes=wanted,
+        created_at=now_ms(),
+        expires_at=None,
+        revoked_at=None,
+        replaced_by=None,
+        last_used_at=None,
+    )
+    inserted = tx.execute(
+        "INSERT INTO keys (id, workspace_id, name, hash, prefix, suffix, scopes, created_at)"
+        " VALUES (:id, :workspace_id, :name, :hash, :prefix, :suffix, :scopes, :created_at)"
+        " ON CONFLICT (hash) DO NOTHING",
+        id=key.id,
+        workspace_id=workspace_id,
+        name=name,
+        hash=digest(secret),
+        prefix=key.prefix,
+        suffix=key.suffix,
+        scopes=" ".join(sorted(wanted)),
+        created_at=key.created_at,
+    )
+    if not inserted:
+        raise InvalidInputError("This key is known already.")
+    return NewKey(key, secret)
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode("utf-8", "surrogatepass")), []
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def _key(row: Row) -> Key:
+    return Key(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        name=row["name"],
+        prefix=row["prefix"],
+        suffix=row["suffix"],
+        scopes=frozenset(row["scopes"].split()),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        replaced_by=row["replaced_by"],
+        last_used_at=row["last_used_at"],
+    )

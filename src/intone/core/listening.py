@@ -1,0 +1,133 @@
+"""Hearing recordings: finished ones in several formats, unfinished ones as they grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from intone.audio.encode import create_encoder
+from intone.audio.formats import wav_header
+from intone.core import jobs
+from intone.core.rendering import spool_path
+from intone.errors import InvalidInputError, NotFoundError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from pathlib import Path
+
+    from intone.core.jobs import Job, Recording
+    from intone.core.watch import Watchers
+    from intone.storage.blobs import BlobStore
+    from intone.storage.database import Database
+
+__all__ = ["Listening", "Rendition"]
+
+#: Seconds between two looks at a job that another process renders.
+_LOOK_AGAIN_S = 0.1
+#: Bytes handed on at a time.
+_PIECE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """A recording in one format: a few bytes of header, then a blob."""
+
+    format: str
+    blob: str
+    #: Size of the blob in bytes.
+    blob_bytes: int
+    header: bytes
+    #: Strong entity tag, without quotes.
+    etag: str
+
+
+class Listening:
+    """Gives out the audio of jobs."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, watchers: Watchers, spool: Path
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._watchers = watchers
+        self._spool = spool
+        self._encoding: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def rendition(self, recording: Recording, wanted: str) -> Rendition:
+        """The recording as `wanted`: its own format, or wav or mp3 from PCM.
+
+        An MP3 is encoded on the first request and kept beside the recording.
+
+        Raises:
+            InvalidInputError: This recording cannot be had in that format.
+        """
+        etag = f"{recording.sha256[:32]}-{wanted}"
+        if wanted == recording.format:
+            return Rendition(wanted, recording.blob, recording.bytes, b"", etag)
+        if recording.format != "pcm" or wanted not in {"wav", "mp3"}:
+            raise InvalidInputError(f"This recording cannot be had as {wanted!r}.")
+        if wanted == "wav":
+            header = wav_header(recording.sample_rate, recording.channels, recording.bytes)
+            return Rendition(wanted, recording.blob, recording.bytes, header, etag)
+        blob = f"{recording.blob}.mp3"
+        return Rendition(wanted, blob, await self._mp3_size(recording, blob), b"", etag)
+
+    def read(self, blob: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes `start` to `end` (exclusive) of a blob, in pieces."""
+        return self._blobs.read_range(blob, start, end)
+
+    async def follow(self, workspace_id: str, job_id: str) -> AsyncGenerator[bytes, None]:
+        """The audio of a job that has not ended, from its beginning, as it is rendered.
+
+        Mono s16le at the order's rate, before its level is set. Ends when the rendering does.
+
+        Raises:
+            NotFoundError: The job ended without audio before the first byte.
+            UnavailableError: The rendering broke off; what came so far is not whole.
+        """
+        file: BinaryIO | None = None
+        attempt = 0
+        try:
+            async for _ in self._watchers.changes(job_id, _LOOK_AGAIN_S):
+                # Asked before reading: what is there when the job has moved on is all there is.
+                job = await self._database.read(jobs.find, workspace_id, job_id)
+                if file is None and job.attempts:
+                    file = await asyncio.to_thread(self._open, job)
+                    attempt = job.attempts
+                if file is not None:
+                    while piece := await asyncio.to_thread(file.read, _PIECE):
+                        yield piece
+                if job.state in {"failed", "cancelled"} and file is None:
+                    raise NotFoundError("The job has ended without audio.")
+                if file is not None and job.state in {"enhancing", "ready"}:
+                    return
+                if job.state in jobs.ENDED or (file is not None and job.attempts != attempt):
+                    raise UnavailableError("The rendering broke off; fetch the finished audio.")
+        finally:
+            if file is not None:
+                file.close()
+
+    def _open(self, job: Job) -> BinaryIO | None:
+        try:
+            return spool_path(self._spool, job.id, job.attempts).open("rb")
+        except FileNotFoundError:
+            return None
+
+    async def _mp3_size(self, recording: Recording, blob: str) -> int:
+        async with self._encoding[blob]:
+            try:
+                return await self._blobs.size(blob)
+            except NotFoundError:
+                return await self._blobs.put_stream(blob, self._as_mp3(recording))
+            finally:
+                self._encoding.pop(blob, None)
+
+    async def _as_mp3(self, recording: Recording) -> AsyncIterator[bytes]:
+        encoder = create_encoder(
+            "mp3", sample_rate=recording.sample_rate, channels=recording.channels
+        )
+        async for pcm in self._blobs.read_range(recording.blob, 0, recording.bytes):
+            yield await asyncio.to_thread(encoder.feed, pcm)
+        yield await asyncio.to_thread(encoder.finish)

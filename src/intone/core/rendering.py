@@ -1,0 +1,180 @@
+"""Rendering a job: from a claimed queue entry to a recording, or to a reason why not.
+
+No transaction is open while a voice speaks. The audio goes to a spool file as it comes,
+where listeners can follow it; when all of it is there, its level is set and it is
+encoded into the blob store under a path of this lease alone, so that a worker that was
+frozen and wakes late overwrites nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from intone.core import jobs
+from intone.core.synthesis import Script
+from intone.core.take import Take
+from intone.errors import (
+    InternalError,
+    IntoneError,
+    LeaseLostError,
+    StorageFullError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from intone.core.jobs import Job, Recording
+    from intone.core.synthesis import Synthesizer
+    from intone.core.voices import VoiceCatalogue
+    from intone.core.watch import Watchers
+    from intone.queue.base import Claim, Queue
+    from intone.storage.blobs import BlobStore
+    from intone.storage.database import Database
+
+__all__ = ["Renderer", "spool_path"]
+
+_log = structlog.get_logger(__name__)
+
+#: How often a job whose provider fails is tried before it fails itself.
+_MAX_ATTEMPTS = 4
+#: How often a job is taken up in all, processes that died with it and full disks included.
+_MAX_CLAIMS = 20
+#: Milliseconds before the second try; doubled for each one after, with jitter, up to the most.
+_RETRY_MS, _MOST_RETRY_MS = 1000, 60_000
+#: Seconds between two notes of a job's progress.
+_NOTE_EVERY_S = 0.5
+
+
+def spool_path(spool: Path, job_id: str, attempt: int) -> Path:
+    """Where the audio of a running try is: mono s16le at the order's rate, before its level is set.
+
+    Listeners of a running job follow this file.
+    """
+    return spool / f"{job_id}.{attempt}.pcm"
+
+
+class Renderer:
+    """Renders jobs; `run` is the worker's handler for them."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        queue: Queue,
+        blobs: BlobStore,
+        voices: VoiceCatalogue,
+        synthesizer: Synthesizer,
+        watchers: Watchers,
+        spool: Path,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._blobs = blobs
+        self._voices = voices
+        self._synthesizer = synthesizer
+        self._watchers = watchers
+        self._spool = spool
+
+    async def run(self, claim: Claim) -> None:
+        """Render the claimed job and end the claim: with a recording, an error or another try."""
+        try:
+            job = await self._database.write(jobs.begin, claim)
+        except LeaseLostError:
+            return
+        self._watchers.publish(job.id)
+        try:
+            await self._render(claim, job)
+        except LeaseLostError:
+            _log.info("job.lease_lost", job=job.id)
+        except asyncio.CancelledError:
+            # The process is stopping, or the lease has passed on: then giving back changes nothing.
+            await asyncio.shield(self._give_back(claim, 0))
+            raise
+        except IntoneError as error:
+            await self._end(claim, job, error)
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            await self._end(claim, job, StorageFullError() if full else UnavailableError())
+        except Exception:  # noqa: BLE001 - a bug of ours must end the job, not the worker
+            _log.exception("job.crashed", job=job.id)
+            await self._end(claim, job, InternalError())
+        finally:
+            self._watchers.publish(job.id)
+
+    async def _render(self, claim: Claim, job: Job) -> None:
+        if claim.attempt > _MAX_CLAIMS:
+            raise InternalError(f"The job was given up after {_MAX_CLAIMS} tries.")
+        self._spool.mkdir(parents=True, exist_ok=True)
+        path = spool_path(self._spool, job.id, job.attempts)
+        with Take(path, job.order) as take:
+            await self._speak(claim, job, take)
+            await self._database.write(jobs.advance, claim, "enhancing", 100)
+            self._watchers.publish(job.id)
+            recording = await self._keep(claim, job, take)
+        try:
+            await self._database.write(jobs.finish, self._queue, claim, job, recording)
+        except BaseException:
+            await asyncio.shield(self._blobs.delete(recording.blob))
+            raise
+        _log.info(
+            "job.ready",
+            job=job.id,
+            characters=len(job.order.text),
+            audio_ms=recording.duration_ms,
+            attempt=job.attempts,
+        )
+
+    async def _speak(self, claim: Claim, job: Job, take: Take) -> None:
+        order, noted = job.order, time.monotonic()
+        script = Script(
+            text=order.text,
+            voice=self._voices.by_slug(order.voice),
+            language=order.language,
+            style=order.style,
+            rate=order.rate,
+            sample_rate=order.sample_rate,
+        )
+        async for passage in self._synthesizer.speak(script):
+            await asyncio.to_thread(take.add, passage)
+            self._watchers.publish(job.id)
+            if time.monotonic() - noted >= _NOTE_EVERY_S:
+                noted = time.monotonic()
+                percent = min(99, 100 * passage.segment.end // len(order.text))
+                await self._database.write(jobs.advance, claim, "running", percent)
+        await asyncio.to_thread(take.finish)
+
+    async def _keep(self, claim: Claim, job: Job, take: Take) -> Recording:
+        blob = f"recordings/{job.id}/{claim.token}.{job.order.format}"
+        await self._blobs.put_stream(blob, take.encoded())
+        return take.recording(blob)
+
+    async def _end(self, claim: Claim, job: Job, error: IntoneError) -> None:
+        """Another try where that may help, else the job has failed."""
+        tries = _MAX_CLAIMS if isinstance(error, StorageFullError) else _MAX_ATTEMPTS
+        if error.retryable and claim.attempt < tries:
+            delay = min(_RETRY_MS * 2 ** (claim.attempt - 1), _MOST_RETRY_MS)
+            delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            _log.warning("job.retry", job=job.id, error=error.code, attempt=claim.attempt)
+            await self._give_back(claim, int(delay))
+            return
+        _log.error("job.failed", job=job.id, error=error.code, message=error.message)
+        try:
+            await self._database.write(jobs.fail, self._queue, claim, job, error)
+        except LeaseLostError:
+            _log.info("job.lease_lost", job=job.id)
+        except UnavailableError as full:
+            # Not even the failure can be written now; the lease runs out and another try begins.
+            _log.warning("job.end_not_written", job=job.id, error=full.code)
+
+    async def _give_back(self, claim: Claim, delay_ms: int) -> None:
+        try:
+            await self._database.write(jobs.give_back, self._queue, claim, delay_ms)
+        except IntoneError as error:
+            _log.info("job.not_given_back", job=claim.subject, error=error.code)

@@ -1,0 +1,83 @@
+"""Forgetting what has expired: jobs, recordings, replies and left-over spool files."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from intone.core import idempotency
+from intone.errors import IntoneError
+from intone.storage.database import now_ms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from intone.storage.blobs import BlobStore
+    from intone.storage.database import Database, Row, Transaction
+
+__all__ = ["Retention"]
+
+_log = structlog.get_logger(__name__)
+
+#: Rows of one unit of work, small so that requests are not kept waiting.
+_BATCH = 200
+#: Seconds after which nobody can be writing a spool file any more.
+_SPOOL_S = 6 * 3600
+
+
+class Retention:
+    """Sweeps the store every so often."""
+
+    def __init__(self, database: Database, blobs: BlobStore, spool: Path) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._spool = spool
+
+    async def run(self, every_s: float) -> None:
+        """Sweep now and every `every_s` seconds until cancelled; a failed sweep is tried again."""
+        while True:
+            try:
+                await self.sweep()
+            except IntoneError as error:
+                _log.warning("retention.failed", error=error.code)
+            await asyncio.sleep(every_s)
+
+    async def sweep(self) -> int:
+        """Erase everything that has expired; returns the number of jobs erased."""
+        erased = 0
+        while rows := await self._database.read(_expired_jobs):
+            # Audio first: should this process die in between, the rows still say what to erase.
+            for blob in filter(None, (row["blob"] for row in rows)):
+                await self._blobs.delete(blob)
+                await self._blobs.delete(f"{blob}.mp3")
+            erased += await self._database.write(_erase_jobs, [row["id"] for row in rows])
+        while await self._database.write(idempotency.sweep, _BATCH) == _BATCH:
+            pass
+        await asyncio.to_thread(self._sweep_spool)
+        return erased
+
+    def _sweep_spool(self) -> None:
+        if not self._spool.is_dir():
+            return
+        for path in self._spool.iterdir():
+            if path.stat().st_mtime < time.time() - _SPOOL_S:
+                path.unlink(missing_ok=True)
+
+
+def _expired_jobs(tx: Transaction) -> list[Row]:
+    return tx.all(
+        "SELECT j.id, r.blob FROM jobs j LEFT JOIN recordings r ON r.job_id = j.id"
+        " WHERE j.expires_at <= :now ORDER BY j.expires_at LIMIT :limit",
+        now=now_ms(),
+        limit=_BATCH,
+    )
+
+
+def _erase_jobs(tx: Transaction, job_ids: list[str]) -> int:
+    for job_id in job_ids:
+        tx.execute("DELETE FROM recordings WHERE job_id = :id", id=job_id)
+        tx.execute("DELETE FROM jobs WHERE id = :id", id=job_id)
+    return len(job_ids)

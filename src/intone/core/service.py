@@ -1,0 +1,112 @@
+"""The core as dialects see it: one object, a method for each thing a client can ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from intone.core import jobs, ledger
+from intone.core.submission import submit
+from intone.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from intone.core.access import Access, Principal
+    from intone.core.idempotency import StoredReply
+    from intone.core.jobs import Job
+    from intone.core.ledger import Balance, Meter
+    from intone.core.limits import RateLimiter
+    from intone.core.listening import Listening
+    from intone.core.policy import Policy
+    from intone.core.submission import Submission
+    from intone.core.voices import VoiceCatalogue
+    from intone.core.watch import Watchers
+    from intone.queue.base import Queue
+    from intone.storage.database import Database
+
+__all__ = ["Core"]
+
+#: Seconds between two looks at a watched job that another process may be rendering.
+_LOOK_AGAIN_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Everything a dialect needs; built once by the runtime."""
+
+    database: Database
+    queue: Queue
+    access: Access
+    limiter: RateLimiter
+    policy: Policy
+    voices: VoiceCatalogue
+    watchers: Watchers
+    listening: Listening
+
+    async def admit(self, principal: Principal) -> None:
+        """Count a request of the workspace.
+
+        Raises:
+            RateLimitedError: The plan's requests of this minute are used up.
+        """
+        if principal.plan.requests_per_minute:
+            await self.limiter.hit(
+                f"workspace:{principal.workspace_id}", principal.plan.requests_per_minute
+            )
+
+    async def submit(self, principal: Principal, submission: Submission) -> StoredReply:
+        """Accept a job: limits, policy, quota, then the queue.
+
+        Raises:
+            InvalidInputError: The text is longer than the plan allows.
+            PolicyBlockedError: The text is not allowed; nothing was stored.
+            QuotaExceededError: The workspace cannot pay for it.
+            IdempotencyConflictError: The key was used with another body.
+            StorageFullError: There is no room to write it down.
+        """
+        longest = principal.plan.max_input_characters
+        if len(submission.order.text) > longest:
+            raise InvalidInputError(
+                f"The text has {len(submission.order.text):,} characters;"
+                f" the plan {principal.plan.name!r} allows {longest:,}."
+            )
+        await self.policy.check(submission.order.text)
+        return await self.database.write(submit, self.queue, submission)
+
+    async def job(self, principal: Principal, job_id: str) -> Job:
+        """The workspace's job of that id.
+
+        Raises:
+            NotFoundError: There is none, or it has expired.
+        """
+        return await self.database.read(jobs.find, principal.workspace_id, job_id)
+
+    async def cancel(self, principal: Principal, job_id: str) -> Job:
+        """End a job that has not ended; returns it as it then stands.
+
+        Raises:
+            NotFoundError: There is none, or it has expired.
+        """
+        job = await self.database.write(jobs.cancel, self.queue, principal.workspace_id, job_id)
+        self.watchers.publish(job_id)
+        return job
+
+    async def watch(self, principal: Principal, job_id: str) -> AsyncIterator[Job]:
+        """The job now, and again at each change of state or progress, until it has ended.
+
+        Raises:
+            NotFoundError: There is none, or it has expired.
+        """
+        seen: tuple[str, int] | None = None
+        async for _ in self.watchers.changes(job_id, _LOOK_AGAIN_S):
+            job = await self.job(principal, job_id)
+            if (job.state, job.progress) != seen:
+                seen = (job.state, job.progress)
+                yield job
+            if job.state in jobs.ENDED:
+                return
+
+    async def balance(self, principal: Principal, meter: Meter) -> Balance:
+        """How the workspace stands on a meter."""
+        return await self.database.read(ledger.balance, principal.workspace_id, meter)

@@ -1,0 +1,67 @@
+"""Accepting work: key, hold, job, reply and queue entry in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from intone.core import idempotency, jobs, ledger
+
+if TYPE_CHECKING:
+    from intone.core.idempotency import IdempotencyKey, StoredReply
+    from intone.core.jobs import Order
+    from intone.core.ledger import Balance
+    from intone.queue.base import Queue
+    from intone.storage.database import Transaction
+
+__all__ = ["RenderReply", "Submission", "submit"]
+
+
+class RenderReply(Protocol):
+    """How a dialect words its reply; called inside the transaction, so it must be pure."""
+
+    def __call__(self, job_id: str, balance: Balance) -> StoredReply:
+        """The reply for a job just made and the balance after its hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request for a job, valid and allowed, not yet accepted."""
+
+    workspace_id: str
+    dialect: str
+    order: Order
+    #: What it costs: the characters to hold.
+    characters: int
+    reply: RenderReply
+    idempotency: IdempotencyKey | None = None
+    tag: str | None = None
+
+
+def submit(tx: Transaction, queue: Queue, submission: Submission) -> StoredReply:
+    """Accept the work, or find that it was accepted before; either way returns the reply.
+
+    Raises:
+        IdempotencyConflictError: The key was used with another body.
+        QuotaExceededError: The workspace cannot pay for it.
+        LostRaceError: The same key came at the same moment; the database runs this again.
+    """
+    key = submission.idempotency
+    if key is not None:
+        earlier = idempotency.recall(tx, submission.workspace_id, key)
+        if earlier is not None:
+            return earlier
+    hold_id, balance = ledger.hold(tx, submission.workspace_id, "characters", submission.characters)
+    job_id = jobs.insert(
+        tx,
+        queue,
+        workspace_id=submission.workspace_id,
+        dialect=submission.dialect,
+        order=submission.order,
+        hold_id=hold_id,
+        tag=submission.tag,
+    )
+    reply = submission.reply(job_id, balance)
+    if key is not None:
+        idempotency.remember(tx, submission.workspace_id, key, reply)
+    return reply

@@ -1,0 +1,111 @@
+"""One take of a recording: passages joined, metered and spooled, then levelled and encoded."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Self
+
+from intone.audio.encode import create_encoder
+from intone.audio.formats import to_channels
+from intone.audio.joins import Joiner
+from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to
+from intone.core.jobs import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from intone.core.jobs import Order
+    from intone.core.synthesis import Passage
+
+__all__ = ["Take"]
+
+_BYTES_A_SAMPLE = 2
+#: How much of the spool is levelled and encoded at a time, in bytes (about 5 s at 24 kHz).
+_PIECE = 256 * 1024
+
+
+class Take:
+    """The audio of one try at a job. Used as a context; leaving it removes the spool file."""
+
+    def __init__(self, path: Path, order: Order) -> None:
+        self._path = path
+        self._order = order
+        self._file = path.open("w+b", buffering=0)
+        self._joiner = Joiner(order.sample_rate)
+        self._meter = LoudnessMeter(order.sample_rate)
+        self._size = 0
+        self._encoded_size = 0
+        self._hash = hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def add(self, passage: Passage) -> None:
+        """Append a passage; listeners can hear it when this returns."""
+        self._write(self._joiner.segment(passage.pcm, pause_ms=passage.segment.pause_ms))
+
+    def finish(self) -> None:
+        """No more passages follow."""
+        self._write(self._joiner.finish())
+
+    async def encoded(self) -> AsyncIterator[bytes]:
+        """The whole take at the right level, in the order's format."""
+        order = self._order
+        gain = gain_to(self._meter)
+        encoder = create_encoder(
+            order.format,
+            sample_rate=order.sample_rate,
+            channels=order.channels,
+            total_bytes=self._size * order.channels,
+        )
+
+        def piece() -> bytes | None:
+            pcm = self._file.read(_PIECE)
+            if not pcm:
+                return None
+            encoded = encoder.feed(to_channels(apply_gain(pcm, gain), order.channels))
+            self._hash.update(encoded)
+            return encoded
+
+        await asyncio.to_thread(self._file.seek, 0)
+        while (encoded := await asyncio.to_thread(piece)) is not None:
+            self._encoded_size += len(encoded)
+            yield encoded
+        rest = encoder.finish()
+        self._hash.update(rest)
+        self._encoded_size += len(rest)
+        yield rest
+
+    def recording(self, blob: str) -> Recording:
+        """What is to be known of the encoded take, once all of it was read.
+
+        Args:
+            blob: Where it was put.
+        """
+        order = self._order
+        samples = self._size // _BYTES_A_SAMPLE
+        return Recording(
+            blob=blob,
+            format=order.format,
+            sample_rate=order.sample_rate,
+            channels=order.channels,
+            bytes=self._encoded_size,
+            duration_ms=-(-samples * 1000 // order.sample_rate),
+            loudness=self._loudness(),
+            sha256=self._hash.hexdigest(),
+        )
+
+    def _loudness(self) -> float | None:
+        measured = self._meter.integrated()
+        return None if measured is None else measured + gain_to(self._meter)
+
+    def _write(self, pcm: bytes) -> None:
+        self._file.write(pcm)
+        self._meter.feed(pcm)
+        self._size += len(pcm)

@@ -1,0 +1,155 @@
+"""The one vocabulary of failure.
+
+An error carries a stable `code`, a sentence for people and whether trying again
+can help. It knows nothing of HTTP: every dialect maps these classes onto its own
+status codes and envelope.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "EngineCrashedError",
+    "ForbiddenError",
+    "IdempotencyConflictError",
+    "InternalError",
+    "IntoneError",
+    "InvalidInputError",
+    "LeaseLostError",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "PolicyBlockedError",
+    "ProviderError",
+    "ProviderRejectedError",
+    "ProviderTimeoutError",
+    "QuotaExceededError",
+    "RateLimitedError",
+    "StorageFullError",
+    "UnauthenticatedError",
+    "UnavailableError",
+]
+
+
+class IntoneError(Exception):
+    """Something the caller or the operator is told about.
+
+    Args:
+        message: One sentence that says what is wrong and what to do; the class's
+            docstring is the default.
+        retry_after: Seconds after which another try may succeed, where known.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+
+class InternalError(IntoneError):
+    """Something went wrong on our side; the details are in the server's log."""
+
+    code = "internal_error"
+
+
+class InvalidInputError(IntoneError):
+    """The request is not valid."""
+
+    code = "invalid_input"
+
+
+class PayloadTooLargeError(InvalidInputError):
+    """The request body is larger than this server accepts."""
+
+    code = "payload_too_large"
+
+
+class UnauthenticatedError(IntoneError):
+    """The credential is missing, invalid, expired or revoked."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(IntoneError):
+    """The credential is valid but does not allow this."""
+
+    code = "forbidden"
+
+
+class PolicyBlockedError(IntoneError):
+    """The text is not allowed by this server's content policy."""
+
+    code = "policy_blocked"
+
+
+class QuotaExceededError(IntoneError):
+    """The workspace has not enough quota left for this request."""
+
+    code = "quota_exceeded"
+
+
+class NotFoundError(IntoneError):
+    """There is nothing here, or it has expired."""
+
+    code = "not_found"
+
+
+class IdempotencyConflictError(IntoneError):
+    """This Idempotency-Key was used with a different request body; use a new key."""
+
+    code = "idempotency_conflict"
+
+
+class RateLimitedError(IntoneError):
+    """Too many requests; wait before the next one."""
+
+    code = "rate_limited"
+    retryable = True
+
+
+class UnavailableError(IntoneError):
+    """The service cannot do this right now; try again shortly."""
+
+    code = "service_unavailable"
+    retryable = True
+
+
+class StorageFullError(UnavailableError):
+    """The server's disk is full; reading still works, and writing will once space is back."""
+
+    code = "storage_full"
+
+
+class LeaseLostError(IntoneError):
+    """Another worker has taken this work over; this one must write nothing more."""
+
+    code = "lease_lost"
+
+
+class ProviderError(IntoneError):
+    """The speech provider failed."""
+
+    code = "provider_error"
+    retryable = True
+
+
+class ProviderRejectedError(ProviderError):
+    """The speech provider does not accept this request; trying again will not help."""
+
+    code = "provider_rejected"
+    retryable = False
+
+
+class ProviderTimeoutError(ProviderError):
+    """The speech provider did not answer in time."""
+
+    code = "provider_timeout"
+
+
+class EngineCrashedError(ProviderError):
+    """The local engine's process died while it was speaking."""
+
+    code = "engine_crashed"

@@ -1,0 +1,175 @@
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+CREATE TABLE workspaces (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	"plan" TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_workspaces PRIMARY KEY (number), 
+	CONSTRAINT uq_workspaces_id UNIQUE (id), 
+	CONSTRAINT uq_workspaces_name UNIQUE (name)
+);
+
+CREATE TABLE keys (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	hash BLOB NOT NULL, 
+	prefix TEXT NOT NULL, 
+	suffix TEXT NOT NULL, 
+	scopes TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT, 
+	revoked_at BIGINT, 
+	replaced_by TEXT, 
+	last_used_at BIGINT, 
+	CONSTRAINT pk_keys PRIMARY KEY (number), 
+	CONSTRAINT fk_keys_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_keys_hash UNIQUE (hash), 
+	CONSTRAINT uq_keys_id UNIQUE (id)
+);
+
+CREATE INDEX ix_keys_workspace_id ON keys (workspace_id);
+
+CREATE TABLE balances (
+	workspace_id TEXT NOT NULL, 
+	meter TEXT NOT NULL, 
+	allowance BIGINT NOT NULL, 
+	granted BIGINT NOT NULL, 
+	spent BIGINT NOT NULL, 
+	held BIGINT NOT NULL, 
+	period_start BIGINT NOT NULL, 
+	period_end BIGINT NOT NULL, 
+	CONSTRAINT pk_balances PRIMARY KEY (workspace_id, meter), 
+	CONSTRAINT ck_balances_granted CHECK (granted >= 0), 
+	CONSTRAINT ck_balances_held CHECK (held >= 0), 
+	CONSTRAINT ck_balances_spent CHECK (spent >= 0), 
+	CONSTRAINT fk_balances_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
+);
+
+CREATE TABLE holds (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	meter TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	state TEXT NOT NULL, 
+	settled BIGINT, 
+	created_at BIGINT NOT NULL, 
+	ended_at BIGINT, 
+	CONSTRAINT pk_holds PRIMARY KEY (number), 
+	CONSTRAINT ck_holds_amount CHECK (amount >= 0), 
+	CONSTRAINT ck_holds_settled CHECK (settled IS NULL OR (settled >= 0 AND settled <= amount)), 
+	CONSTRAINT fk_holds_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_holds_id UNIQUE (id)
+);
+
+CREATE INDEX ix_holds_workspace_id_number ON holds (workspace_id, number);
+
+CREATE TABLE grants (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	meter TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	source TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_grants PRIMARY KEY (number), 
+	CONSTRAINT fk_grants_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_grants_id UNIQUE (id)
+);
+
+CREATE INDEX ix_grants_workspace_id ON grants (workspace_id);
+
+CREATE TABLE jobs (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	dialect TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	spec TEXT NOT NULL, 
+	tag TEXT, 
+	hold_id TEXT, 
+	progress INTEGER NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	lease TEXT, 
+	error_code TEXT, 
+	error_message TEXT, 
+	error_retryable INTEGER, 
+	created_at BIGINT NOT NULL, 
+	started_at BIGINT, 
+	ended_at BIGINT, 
+	expires_at BIGINT, 
+	CONSTRAINT pk_jobs PRIMARY KEY (number), 
+	CONSTRAINT fk_jobs_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_jobs_id UNIQUE (id)
+);
+
+CREATE INDEX ix_jobs_expires_at ON jobs (expires_at);
+
+CREATE INDEX ix_jobs_workspace_id_number ON jobs (workspace_id, number);
+
+CREATE TABLE recordings (
+	job_id TEXT NOT NULL, 
+	blob TEXT NOT NULL, 
+	format TEXT NOT NULL, 
+	sample_rate INTEGER NOT NULL, 
+	channels INTEGER NOT NULL, 
+	bytes BIGINT NOT NULL, 
+	duration_ms BIGINT NOT NULL, 
+	loudness_mlufs BIGINT, 
+	sha256 TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_recordings PRIMARY KEY (job_id), 
+	CONSTRAINT fk_recordings_job_id FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE
+);
+
+CREATE TABLE idempotency_keys (
+	workspace_id TEXT NOT NULL, 
+	scope TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	fingerprint BLOB NOT NULL, 
+	status INTEGER NOT NULL, 
+	headers TEXT NOT NULL, 
+	body BLOB NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	CONSTRAINT pk_idempotency_keys PRIMARY KEY (workspace_id, scope, "key")
+);
+
+CREATE INDEX ix_idempotency_keys_expires_at ON idempotency_keys (expires_at);
+
+CREATE TABLE queue_entries (
+	id INTEGER NOT NULL, 
+	kind TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	priority INTEGER NOT NULL, 
+	state TEXT NOT NULL, 
+	due_at BIGINT NOT NULL, 
+	token TEXT, 
+	attempt INTEGER NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_queue_entries PRIMARY KEY (id), 
+	CONSTRAINT uq_queue_entries_kind_subject UNIQUE (kind, subject)
+);
+
+CREATE INDEX ix_queue_entries_due ON queue_entries (kind, due_at) WHERE state <> 'ready';
+
+CREATE INDEX ix_queue_entries_ready ON queue_entries (kind, priority DESC, id) WHERE state = 'ready';
+
+CREATE TABLE dead_letters (
+	number INTEGER NOT NULL, 
+	kind TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	reason TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_dead_letters PRIMARY KEY (number)
+);
+
+INSERT INTO alembic_version VALUES ('0001');
+

@@ -1,0 +1,435 @@
+"""SQLite: one writer thread with group commit, and a few readers beside it.
+
+Units of work queue up while the disk is busy with the last commit; the writer then
+runs all of them, each in a savepoint, and commits them with a single fsync. So every
+answer is durable (`synchronous=FULL`), and the more callers there are, the more share
+the price of the disk. Nothing ever waits for a batch to fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import queue
+import threading
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from intone.errors import InvalidInputError, StorageFullError, UnavailableError
+from intone.storage.database import LostRaceError
+from intone.storage.files import sync_folder
+from intone.storage.migrate import migrate
+
+try:  # Its wheel carries a newer library than most systems have.
+    from pysqlite3 import dbapi2 as sqlite
+except ImportError:
+    import sqlite3 as sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from intone.storage.database import Row, Transaction, Value
+
+__all__ = ["SqliteDatabase", "check_library"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Units of work that share one commit at most, so that the first of them is not kept waiting.
+_MAX_BATCH = 256
+_READERS = 4
+#: How long another process (the CLI, a backup) may hold the write lock before we give up.
+_BUSY_TIMEOUT_MS = 5_000
+#: Statements each connection keeps prepared.
+_CACHED_STATEMENTS = 512
+_BACKUP_PAGES = 1_024
+_PRAGMAS = (
+    "synchronous=FULL",
+    "fullfsync=ON",  # macOS only: its plain fsync does not reach the disk
+    "checkpoint_fullfsync=ON",
+    "foreign_keys=ON",
+    "cache_size=-8192",  # KiB
+    "journal_size_limit=67108864",
+)
+
+# Primary result codes, https://sqlite.org/rescode.html
+#: SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: no room for the WAL's index.
+_FULL = (13, 10 | 19 << 8)
+_OUTAGES = {
+    5: "The database is busy with another process; try again shortly.",
+    6: "The database is busy; try again shortly.",
+    7: "The database ran out of memory.",
+    8: "The database's file or folder cannot be written to.",
+    10: "The database's disk reports errors; see the system's log.",
+    11: "The database's file is damaged; restore a backup.",
+    14: "The database's file cannot be opened.",
+    26: "The database's file is not a SQLite database.",
+}
+
+
+def check_library(version: tuple[int, ...] = sqlite.sqlite_version_info) -> None:
+    """Refuse a SQLite library that may corrupt the database.
+
+    In WAL mode, versions up to 3.51.2 can lose committed pages when two connections write and
+    checkpoint at the same instant ("WAL-reset bug", https://sqlite.org/wal.html#walresetbug).
+    Fixed in 3.51.3, and in 3.50.7 and 3.44.6 for those who stay on these branches.
+
+    Args:
+        version: The library's version; default: that of the library in use.
+
+    Raises:
+        UnavailableError: The version has the bug; the sentence says what to install.
+    """
+    backported = (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
+    if version < (3, 51, 3) and not backported:
+        name = ".".join(map(str, version))
+        raise UnavailableError(
+            f"SQLite {name} has a bug that can corrupt databases (sqlite.org/wal.html#walresetbug)."
+            " Install a fixed one with `pip install 'pysqlite3>=0.6.1'`, or use a Python with"
+            " SQLite 3.51.3 or newer."
+        )
+
+
+class SqliteTransaction:
+    """A `Transaction` on one SQLite connection."""
+
+    __slots__ = ("callbacks", "connection")
+
+    dialect = "sqlite"
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.callbacks: list[Callable[[], None]] = []
+
+    def execute(self, sql: str, /, **parameters: Value) -> int:
+        """See `Transaction.execute`."""
+        return int(self.connection.execute(sql, parameters).rowcount)
+
+    def one(self, sql: str, /, **parameters: Value) -> Row | None:
+        """See `Transaction.one`."""
+        cursor = self.connection.execute(sql, parameters)
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        # A RETURNING statement left unfinished would keep the savepoint from being released.
+        cursor.close()
+        return dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+    def all(self, sql: str, /, **parameters: Value) -> list[Row]:
+        """See `Transaction.all`."""
+        cursor = self.connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """See `Transaction.after_commit`."""
+        self.callbacks.append(callback)
+
+
+class _Unit:
+    """One queued unit of work and what became of it."""
+
+    __slots__ = ("callbacks", "error", "function", "future", "result")
+
+    def __init__(self, function: Callable[[Transaction], Any], future: asyncio.Future[Any]) -> None:
+        self.function = function
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.callbacks: list[Callable[[], None]] = []
+
+    def run(self, connection: Any) -> bool:
+        """Run the function in a savepoint; False where SQLite ended the whole transaction."""
+        for _ in range(LostRaceError.MAX_RUNS):
+            self.error, transaction = None, SqliteTransaction(connection)
+            connection.execute("SAVEPOINT unit")
+            try:
+                self.result = self.function(transaction)
+                self.callbacks = transaction.callbacks
+            except BaseException as error:  # noqa: BLE001 - it is the caller's; the thread lives on
+                self.fail(error)
+            if not connection.in_transaction:
+                if self.error is None:  # the function looked away
+                    self.fail(UnavailableError("The database dropped this work; try again."))
+                return False
+            if self.error is not None:
+                connection.execute("ROLLBACK TO unit")
+            connection.execute("RELEASE unit")
+            if not isinstance(self.error, LostRaceError):
+                break
+        return True
+
+    def fail(self, error: BaseException) -> None:
+        self.error, self.callbacks = _explained(error), []
+
+    def answer(self) -> None:
+        """Tell the caller; on the event loop."""
+        for callback in self.callbacks:
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 - the work is done, the caller must hear of it
+                self.future.get_loop().call_exception_handler(
+                    {"message": "after_commit callback failed", "exception": error}
+                )
+        if self.future.done():  # the caller went away
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+_Units = queue.SimpleQueue[_Unit | None]
+
+
+class SqliteDatabase:
+    """A `Database` in one file, for one machine; other processes may use it at the same time.
+
+    Args:
+        path: The database's file; it and its folder are made where they are missing.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._writes: _Units = queue.SimpleQueue()
+        self._reads: _Units = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """Open the file and bring its schema up to date; call once, on the loop that will use it.
+
+        Raises:
+            UnavailableError: The library is unsafe, the file cannot be opened or is damaged, or
+                its schema is newer than this Intone.
+            StorageFullError: The disk is full.
+        """
+        check_library()
+        try:
+            connections = await asyncio.to_thread(self._open)
+        except (sqlite.Error, OSError) as error:
+            raise _explained(error) from error
+        self._loop = asyncio.get_running_loop()
+        writer, *readers = connections
+        tasks = [partial(self._write_forever, writer)]
+        tasks += [partial(self._read_forever, reader) for reader in readers]
+        for task in tasks:
+            # Daemons, so that a process that dies without close() is not held back by them.
+            thread = threading.Thread(target=task, name="intone-sqlite", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    async def close(self) -> None:
+        """Finish what was accepted, then close; safe to call twice."""
+        self._loop = None
+        threads, self._threads = self._threads, []
+        if threads:
+            self._writes.put(None)
+            for _ in threads[1:]:
+                self._reads.put(None)
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+
+    async def write(
+        self,
+        function: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """See `Database.write`."""
+        return await self._submit(self._writes, partial(_call, function, args, kwargs))
+
+    async def read(
+        self,
+        function: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """See `Database.read`."""
+        return await self._submit(self._reads, partial(_call, function, args, kwargs))
+
+    async def backup(
+        self, target: str | Path, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Copy the database as it is now, while it is in use, and check the copy.
+
+        Args:
+            target: The file to make; it appears when it is whole, checked and on disk.
+            progress: Called on the event loop with the pages copied and the pages in all.
+
+        Raises:
+            InvalidInputError: The file exists already.
+            StorageFullError: The target's disk is full.
+            UnavailableError: The database cannot be read, or the copy is not sound.
+        """
+        target = Path(target)
+        if target.exists():
+            raise InvalidInputError(f"{target} exists already; a backup replaces nothing.")
+        loop = asyncio.get_running_loop()
+
+        def report(_status: int, remaining: int, total: int) -> None:
+            if progress is not None:
+                loop.call_soon_threadsafe(progress, total - remaining, total)
+
+        try:
+            await asyncio.to_thread(self._backup, target, report)
+        except (sqlite.Error, OSError) as error:
+            raise _explained(error) from error
+
+    def _submit(self, units: _Units, function: Callable[[Transaction], T]) -> asyncio.Future[T]:
+        if self._loop is None:
+            raise UnavailableError("The database is not open.")
+        future: asyncio.Future[T] = self._loop.create_future()
+        units.put(_Unit(function, future))
+        return future
+
+    def _open(self) -> list[Any]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        writer = self._connect()
+        mode = writer.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        if mode != "wal":
+            raise UnavailableError(
+                f"{self.path} lies on a file system without shared memory (a network folder?);"
+                " use a local disk, or PostgreSQL."
+            )
+        with closing(self._connect()) as connection:
+            migrate(connection, "sqlite")
+        readers = [self._connect() for _ in range(_READERS)]
+        for reader in readers:
+            reader.execute("PRAGMA query_only=ON")
+        return [writer, *readers]
+
+    def _connect(self) -> Any:
+        connection = sqlite.connect(
+            str(self.path),
+            timeout=_BUSY_TIMEOUT_MS / 1000,
+            isolation_level=None,  # transactions are ours
+            check_same_thread=False,  # opened here, used by one thread of ours each
+            cached_statements=_CACHED_STATEMENTS,
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _write_forever(self, connection: Any) -> None:
+        while units := _take(self._writes, _MAX_BATCH):
+            _commit(connection, units)
+            _answer(units)
+        with suppress(sqlite.Error):  # statistics for the query planner, not worth a failure
+            connection.execute("PRAGMA optimize")
+        connection.close()
+
+    def _read_forever(self, connection: Any) -> None:
+        while units := _take(self._reads, 1):
+            # Outside a transaction a savepoint is one: the function sees a single snapshot.
+            with _failing_together(connection, units):
+                units[0].run(connection)
+            _answer(units)
+        connection.close()
+
+    def _backup(self, target: Path, report: Callable[[int, int, int], None]) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        unfinished.unlink(missing_ok=True)
+        try:
+            with closing(self._connect()) as source, closing(sqlite.connect(unfinished)) as copy:
+                # One snapshot from first to last page; else every write would begin it anew.
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                source.backup(copy, pages=_BACKUP_PAGES, progress=report, sleep=0)
+                copy.execute("PRAGMA journal_mode=DELETE")
+                verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            if verdict != "ok":
+                raise UnavailableError(f"The backup is not sound, so it was not kept: {verdict}")
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        sync_folder(target.parent)
+
+
+def _call(
+    function: Callable[..., T],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    transaction: Transaction,
+) -> T:
+    return function(transaction, *args, **kwargs)
+
+
+def _take(units: _Units, limit: int) -> list[_Unit]:
+    """Wait for work and take what is there, up to `limit`; nothing when the queue has ended."""
+    taken: list[_Unit] = []
+    unit = units.get()
+    while unit is not None:
+        taken.append(unit)
+        if len(taken) == limit:
+            return taken
+        try:
+            unit = units.get_nowait()
+        except queue.Empty:
+            return taken
+    if taken:
+        units.put(None)  # the end, to be met again after these
+    return taken
+
+
+def _commit(connection: Any, units: list[_Unit]) -> None:
+    """Run the units and commit them together; each knows its result or error afterwards."""
+    lost = False
+    with _failing_together(connection, units):
+        connection.execute("BEGIN IMMEDIATE")
+        lost = not all(unit.run(connection) for unit in units)
+        if not lost:
+            connection.execute("COMMIT")
+    if lost and len(units) > 1:
+        # One unit met a full or failing disk and SQLite rolled back the work of all. Alone, each
+        # finds out for itself.
+        for unit in units:
+            _commit(connection, [unit])
+
+
+@contextmanager
+def _failing_together(connection: Any, units: list[_Unit]) -> Iterator[None]:
+    """Where the database itself fails, nothing of the transaction stays and all units fail."""
+    try:
+        yield
+    except sqlite.Error as error:
+        if connection.in_transaction:
+            with suppress(sqlite.Error):  # SQLite may have rolled back by itself
+                connection.execute("ROLLBACK")
+        for unit in units:
+            if unit.error is None:
+                unit.fail(error)
+
+
+def _answer(units: list[_Unit]) -> None:
+    """Wake the callers, all of them with one call to the event loop."""
+
+    def answer() -> None:
+        for unit in units:
+            unit.answer()
+
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        units[0].future.get_loop().call_soon_threadsafe(answer)
+
+
+def _explained(error: BaseException) -> BaseException:
+    """The error in our own vocabulary where it is the disk's or the system's, else as it is."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    explained: BaseException
+    if code in _FULL or getattr(error, "errno", None) == errno.ENOSPC:
+        explained = StorageFullError()
+    elif code & 0xFF in _OUTAGES:
+        explained = UnavailableError(_OUTAGES[code & 0xFF])
+    elif isinstance(error, StopIteration):  # which a future refuses to carry
+        explained = RuntimeError("A unit of work raised StopIteration.")
+    else:
+        return error
+    explained.__cause__ = error
+    return explained

@@ -1,0 +1,208 @@
+"""Every table, once, for both databases.
+
+Types are the common ground of SQLite and PostgreSQL: text, big integers (times are
+milliseconds since the epoch), bytes. Ids are canonical uuid4 text beside a running
+number, which keeps inserts local and gives integer ids to the dialects that want them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+__all__ = ["metadata"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: An autoincrementing key: SQLite only does that for INTEGER, PostgreSQL wants 64 bits.
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("plan", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of the whole key
+    Column("prefix", Text, nullable=False),  # what people may see, e.g. in_live_Ab3
+    Column("suffix", Text, nullable=False),  # its last four characters
+    Column("scopes", Text, nullable=False),  # space-separated
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("replaced_by", Text),  # id of the key that a rotation made
+    Column("last_used_at", BigInteger),
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), primary_key=True),
+    Column("meter", Text, primary_key=True),
+    Column("allowance", BigInteger, nullable=False),  # renewed every period
+    Column("granted", BigInteger, nullable=False),  # on top, kept until spent
+    Column("spent", BigInteger, nullable=False),  # in this period
+    Column("held", BigInteger, nullable=False),
+    Column("period_start", BigInteger, nullable=False),
+    Column("period_end", BigInteger, nullable=False),
+    CheckConstraint("spent >= 0", name="spent"),
+    CheckConstraint("held >= 0", name="held"),
+    CheckConstraint("granted >= 0", name="granted"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # open, settled, released
+    Column("settled", BigInteger),  # what was really charged
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("settled IS NULL OR (settled >= 0 AND settled <= amount)", name="settled"),
+    Index("ix_holds_workspace_id_number", "workspace_id", "number"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False, index=True),
+    Column("meter", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("spec", Text, nullable=False),  # JSON of core.jobs.Order
+    Column("tag", Text),
+    Column("hold_id", Text),
+    Column("progress", Integer, nullable=False),  # percent
+    Column("attempts", Integer, nullable=False),
+    Column("lease", Text),  # token of the claim that may write, see queue.base
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_retryable", Integer),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Index("ix_jobs_workspace_id_number", "workspace_id", "number"),
+    Index("ix_jobs_expires_at", "expires_at"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("blob", Text, nullable=False),  # path in the blob store
+    Column("format", Text, nullable=False),
+    Column("sample_rate", Integer, nullable=False),  # Hz
+    Column("channels", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("loudness_mlufs", BigInteger),  # thousandths of a LUFS; NULL for silence
+    Column("sha256", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("workspace_id", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),  # e.g. voice_jobs/v1
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),  # SHA-256 of the canonical body
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),  # JSON object
+    Column("body", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+#: The embedded queue; on PostgreSQL PgQueuer keeps tables of its own.
+queue_entries = Table(
+    "queue_entries",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # ready, delayed, running
+    Column("due_at", BigInteger, nullable=False),  # delayed: start; running: end of lease
+    Column("token", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("kind", "subject"),
+    # Delayed entries stay out of the index the claim reads, and ready ones out of the other.
+    Index(
+        "ix_queue_entries_ready",
+        "kind",
+        text("priority DESC"),
+        "id",
+        sqlite_where=text("state = 'ready'"),
+        postgresql_where=text("state = 'ready'"),
+    ),
+    Index(
+        "ix_queue_entries_due",
+        "kind",
+        "due_at",
+        sqlite_where=text("state <> 'ready'"),
+        postgresql_where=text("state <> 'ready'"),
+    ),
+)
+
+#: What no worker could finish, kept for the operator; both databases.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)

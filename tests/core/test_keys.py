@@ -1,0 +1,148 @@
+"""API keys: shape, hashing, rotation and revocation."""
+
+import re
+
+import pytest
+
+from intone.core import keys, workspaces
+from intone.core.access import Access
+from intone.core.plans import load_plans
+from intone.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+
+
+def workspace(tx):
+    return workspaces.create(tx, "w", load_plans()["starter"]).id
+
+
+@pytest.fixture
+async def ws(database):
+    return await database.write(workspace)
+
+
+@pytest.fixture
+def access(database):
+    return Access(database, load_plans(), None)
+
+
+def everything(tx):
+    return tx.all("SELECT * FROM keys")
+
+
+async def test_a_key_has_the_documented_shape_and_its_secret_is_not_stored(database, ws):
+    new = await database.write(keys.create, ws, "app")
+    assert re.fullmatch(r"in_live_[0-9A-Za-z]{36}", new.secret)
+    assert keys.looks_valid(new.secret)
+    stored = repr(await database.read(everything))
+    assert new.secret not in stored
+    assert new.secret[12:-4] not in stored
+
+
+async def test_a_mistyped_key_is_known_by_its_checksum(database, ws):
+    secret = (await database.write(keys.create, ws, "app")).secret
+    for position in range(len("in_live_"), len(secret)):
+        wrong = "A" if secret[position] != "A" else "B"
+        assert not keys.looks_valid(secret[:position] + wrong + secret[position + 1 :])
+
+
+async def test_a_key_opens_its_workspace(database, ws, access):
+    secret = (await database.write(keys.create, ws, "app", ("speak", "manage"))).secret
+    principal = await access.authenticate(secret)
+    assert principal.workspace_id == ws
+    assert principal.scopes == {"speak", "manage"}
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        "",
+        "x",
+        "in_live_",
+        "in_live_" + "a" * 36,
+        "a.b.c",
+        "vg_live_" + "x" * 30,
+        "é" * 50,
+        "\ud800" * 40,
+    ],
+)
+async def test_what_is_no_key_opens_nothing(access, ws, credential):
+    with pytest.raises(UnauthenticatedError):
+        await access.authenticate(credential)
+
+
+async def test_a_revoked_key_ends_within_a_second(database, ws, access, monkeypatch):
+    new = await database.write(keys.create, ws, "app")
+    await access.authenticate(new.secret)
+    await database.write(keys.revoke, new.key.id)
+    import time
+
+    later = time.monotonic() + 1.0
+    monkeypatch.setattr("intone.core.access.time.monotonic", lambda: later)
+    with pytest.raises(UnauthenticatedError):
+        await access.authenticate(new.secret)
+
+
+async def test_a_rotated_key_works_until_its_overlap_ends(database, ws, access, monkeypatch):
+    old = await database.write(keys.create, ws, "app", ("manage",))
+    new = await database.write(keys.rotate, old.key.id, 2)
+    assert new.key.scopes == {"manage"}
+    for secret in (old.secret, new.secret):
+        assert (await access.authenticate(secret)).workspace_id == ws
+    from intone.storage.database import now_ms
+
+    later = now_ms() + 2 * 3_600_000 + 1
+    monkeypatch.setattr("intone.core.access.now_ms", lambda: later)
+    with pytest.raises(UnauthenticatedError):
+        await access.authenticate(old.secret)
+    assert (await access.authenticate(new.secret)).key_id == new.key.id
+
+
+async def test_a_rotation_without_overlap_ends_the_old_key_at_once(database, ws):
+    old = await database.write(keys.create, ws, "app")
+    new = await database.write(keys.rotate, old.key.id, 0)
+    access = Access(database, load_plans(), None)
+    with pytest.raises(UnauthenticatedError):
+        await access.authenticate(old.secret)
+    assert (await access.authenticate(new.secret)).key_id == new.key.id
+
+
+async def test_a_key_is_rotated_once(database, ws):
+    old = await database.write(keys.create, ws, "app")
+    await database.write(keys.rotate, old.key.id, 24)
+    with pytest.raises(InvalidInputError):
+        await database.write(keys.rotate, old.key.id, 24)
+
+
+@pytest.mark.parametrize("hours", [-1, 24.01, float("nan")])
+async def test_an_overlap_is_at_most_a_day(database, ws, hours):
+    old = await database.write(keys.create, ws, "app")
+    with pytest.raises(InvalidInputError):
+        await database.write(keys.rotate, old.key.id, hours)
+
+
+@pytest.mark.parametrize(
+    "secret", ["vg_live_abcdefgh12345678", "vk_live_" + "q" * 40, "pk_live_abcdefghij"]
+)
+async def test_another_service_s_key_can_be_imported(database, ws, access, secret):
+    await database.write(keys.import_key, ws, "old app", ("speak",), secret)
+    assert (await access.authenticate(secret)).workspace_id == ws
+    with pytest.raises(InvalidInputError, match="known already"):
+        await database.write(keys.import_key, ws, "again", ("speak",), secret)
+
+
+@pytest.mark.parametrize(
+    "secret", ["vg_live_x", "sk-abcdefghijklmnopqrst", "vg_live_" + "x" * 300, ""]
+)
+async def test_a_weak_or_foreign_key_is_not_imported(database, ws, secret):
+    with pytest.raises(InvalidInputError):
+        await database.write(keys.import_key, ws, "old app", ("speak",), secret)
+
+
+async def test_unknown_scopes_are_refused(database, ws):
+    for scopes in ((), ("root",), ("speak", "everything")):
+        with pytest.raises(InvalidInputError):
+            await database.write(keys.create, ws, "app", scopes)
+
+
+async def test_an_unknown_key_cannot_be_revoked(database):
+    with pytest.raises(NotFoundError):
+        await database.write(keys.revoke, "nope")
