@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from helpers import postgres
+from helpers import chromium, mounts, postgres
 from intone.storage.database import Database
 from intone.storage.open import open_database
 
 #: What `@pytest.mark.requires(name)` may name, and what says whether it is missing.
-_REQUIREMENTS = {"postgres": postgres.missing}
+_REQUIREMENTS = {"postgres": postgres.missing, "chromium": chromium.missing, "mount": mounts.missing}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -48,9 +48,7 @@ def postgres_database_url(postgres_url: str, _postgres_template: str) -> Iterato
         yield url
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.requires("postgres"))]
-)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.requires("postgres"))])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of one's own; the test runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":

@@ -64,6 +64,22 @@ class Page:
             while not await self.evaluate(expression):
                 await asyncio.sleep(0.1)
 
+    async def console(self, *kinds: str) -> list[str]:
+        """What the page has written to its console, objects as JSON."""
+        lines = []
+        for event in self.seen("Runtime.consoleAPICalled"):
+            for part in event["args"] if event["type"] in kinds else ():
+                if "objectId" not in part:
+                    lines.append(str(part.get("value")))
+                    continue
+                shown = await self.call(
+                    "Runtime.callFunctionOn",
+                    objectId=part["objectId"],
+                    functionDeclaration="function() { return JSON.stringify(this) }",
+                )
+                lines.append(str(shown["result"].get("value")))
+        return lines
+
     def seen(self, method: str) -> list[dict[str, Any]]:
         return [params for name, params in self.events if name == method]
 
@@ -98,3 +114,8 @@ async def open_page(folder: Path) -> AsyncIterator[Page]:
     finally:
         browser.terminate()
         await browser.wait()
+
+
+def missing() -> str | None:
+    """What is missing for a browser test, or None."""
+    return None if EXECUTABLE else "Chromium (apt install chromium)"

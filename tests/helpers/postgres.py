@@ -83,7 +83,9 @@ def _start() -> Path:
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     _run("initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--no-sync")
-    options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, f"unix_socket_directories={folder}"))
+    options = " ".join(
+        f"-c {setting}" for setting in (*_SETTINGS, f"unix_socket_directories={folder}")
+    )
     _run("pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
     return folder
 

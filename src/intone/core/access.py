@@ -92,7 +92,7 @@ class Access:
             raise UnauthenticatedError
         if row["expires_at"] is not None and row["expires_at"] <= now:
             raise UnauthenticatedError("This key has expired; use its successor.")
-        self._note(row, now)
+        self._note(digest, row, now)
         return Principal(
             workspace_id=row["workspace_id"],
             workspace_name=row["name"],
@@ -115,10 +115,10 @@ class Access:
             self._known.popitem(last=False)
         return row
 
-    def _note(self, row: Row, now: int) -> None:
+    def _note(self, digest: bytes, row: Row, now: int) -> None:
         if (row["last_used_at"] or 0) > now - _USE_NOTED_EVERY_MS:
             return
-        row["last_used_at"] = now  # type: ignore[index] - the remembered row is ours
+        self._known[digest] = (time.monotonic(), {**row, "last_used_at": now})
         task = asyncio.create_task(self._database.write(_note_use, row["id"]))
         self._notes.add(task)
         task.add_done_callback(self._forget)

@@ -15,6 +15,7 @@ from intone.storage.database import now_ms
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from intone.queue.base import Queue
     from intone.storage.blobs import BlobStore
     from intone.storage.database import Database, Row, Transaction
 
@@ -24,15 +25,21 @@ _log = structlog.get_logger(__name__)
 
 #: Rows of one unit of work, small so that requests are not kept waiting.
 _BATCH = 200
-#: Seconds after which nobody can be writing a spool file any more.
-_SPOOL_S = 6 * 3600
+#: Seconds after which nobody can be writing an unfinished file any more.
+_ABANDONED_S = 6 * 3600
+#: Milliseconds for which dead letters and the queue's history are kept: 30 days.
+_HISTORY_MS = 30 * 86_400_000
+#: Seconds between two prunings; each is a write, and an idle server should not write.
+_PRUNE_EVERY_S = 3600
 
 
 class Retention:
     """Sweeps the store every so often."""
 
-    def __init__(self, database: Database, blobs: BlobStore, spool: Path) -> None:
+    def __init__(self, database: Database, queue: Queue, blobs: BlobStore, spool: Path) -> None:
         self._database = database
+        self._queue = queue
+        self._next_prune = 0.0
         self._blobs = blobs
         self._spool = spool
 
@@ -56,14 +63,18 @@ class Retention:
             erased += await self._database.write(_erase_jobs, [row["id"] for row in rows])
         while await self._database.write(idempotency.sweep, _BATCH) == _BATCH:
             pass
+        if time.monotonic() >= self._next_prune:
+            await self._queue.prune(older_than_ms=_HISTORY_MS)
+            self._next_prune = time.monotonic() + _PRUNE_EVERY_S
         await asyncio.to_thread(self._sweep_spool)
+        await self._blobs.remove_unfinished(older_than_s=_ABANDONED_S)
         return erased
 
     def _sweep_spool(self) -> None:
         if not self._spool.is_dir():
             return
         for path in self._spool.iterdir():
-            if path.stat().st_mtime < time.time() - _SPOOL_S:
+            if path.stat().st_mtime < time.time() - _ABANDONED_S:
                 path.unlink(missing_ok=True)
 
 

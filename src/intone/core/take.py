@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from typing import TYPE_CHECKING, Self
 
 from intone.audio.encode import create_encoder
-from intone.audio.formats import to_channels
+from intone.audio.formats import duration_ms, to_channels
 from intone.audio.joins import Joiner
 from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to
 from intone.core.jobs import Recording
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Take"]
 
-_BYTES_A_SAMPLE = 2
 #: How much of the spool is levelled and encoded at a time, in bytes (about 5 s at 24 kHz).
 _PIECE = 256 * 1024
 
@@ -89,21 +89,23 @@ class Take:
             blob: Where it was put.
         """
         order = self._order
-        samples = self._size // _BYTES_A_SAMPLE
         return Recording(
             blob=blob,
             format=order.format,
             sample_rate=order.sample_rate,
             channels=order.channels,
             bytes=self._encoded_size,
-            duration_ms=-(-samples * 1000 // order.sample_rate),
+            duration_ms=duration_ms(self._size, order.sample_rate),
             loudness=self._loudness(),
             sha256=self._hash.hexdigest(),
         )
 
     def _loudness(self) -> float | None:
         measured = self._meter.integrated()
-        return None if measured is None else measured + gain_to(self._meter)
+        if measured is None:
+            return None
+        # The same voice from two loudspeakers is 3 LU louder (ITU-R BS.1770 sums the channels).
+        return measured + gain_to(self._meter) + 10 * math.log10(self._order.channels)
 
     def _write(self, pcm: bytes) -> None:
         self._file.write(pcm)

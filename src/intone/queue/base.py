@@ -109,18 +109,18 @@ class Queue(Protocol):
         """Remove the live entry of a piece of work; whoever holds it loses its lease."""
 
     async def wait(self, kinds: Sequence[str], timeout_s: float) -> bool:
-        """Sleep until there may be work of these kinds; call it after a claim that was empty.
+        """Sleep until there is work of these kinds to claim; at once if there is some already.
 
-        An entry that is ready already ends the wait at once. A lease that runs out may go
-        unnoticed until the next claim, so the timeout bounds how long a dead worker's entries
-        stay where they are.
+        A lease that runs out may go unnoticed until the next claim, so the timeout bounds how
+        long a dead worker's entries stay where they are.
 
         Args:
             kinds: What kinds of work to wait for.
             timeout_s: Seconds after which to give up.
 
         Returns:
-            Whether a claim is worth while: False when the time passed and nothing came.
+            Whether there was something to claim, which another worker may take first; False when
+            the time passed and nothing came.
         """
 
     async def depth(self) -> list[QueueDepth]:

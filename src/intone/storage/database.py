@@ -84,8 +84,8 @@ class Database(Protocol):
     ) -> T:
         """Run `function(tx, …)` as one unit of work; when this returns, it is on disk.
 
-        A function may run more than once (after a lost race on PostgreSQL), so it must have no
-        effects but through its transaction.
+        A function may run more than once (after a lost race, a lost connection or a neighbour's
+        full disk), so it must have no effects but through its transaction.
 
         Raises:
             StorageFullError: The disk is full; nothing was written.

@@ -64,7 +64,7 @@ def render_snapshot() -> str:
             "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
         )
         statements = [sql for (sql,) in made]
-    statements.append(f"INSERT INTO alembic_version VALUES ('{HEAD}')")  # noqa: S608 - a constant
+    statements.append(f"INSERT INTO alembic_version VALUES ('{HEAD}')")
     return "".join(f"{statement};\n\n" for statement in statements)
 
 

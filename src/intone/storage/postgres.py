@@ -115,7 +115,6 @@ class PostgresDatabase:
             "tcp_user_timeout": _CONNECT_TIMEOUT_S * 1000,  # ms: a server that vanished is noticed
             "fallback_application_name": "intone",
         }
-        self.url = url
         self._pool: ConnectionPool[Any] = ConnectionPool(
             url,
             min_size=1,
@@ -194,7 +193,7 @@ class PostgresDatabase:
                     raise _explained(error) from error
                 # Rivals that lost together should not meet again.
                 time.sleep(random.uniform(0, 0.05 / (runs_left + 1)))  # noqa: S311 - not a secret
-            except psycopg.Error as error:
+            except (psycopg.Error, StopIteration) as error:
                 raise _explained(error) from error
             else:
                 for callback in callbacks:
@@ -250,4 +249,6 @@ def _explained(error: BaseException) -> BaseException:
             return LostRaceError()
         case psycopg.OperationalError() | psycopg.InterfaceError() | _StaleConnectionError():
             return UnavailableError("The database cannot be reached or is too busy; try again.")
+        case StopIteration():  # which a future refuses to carry
+            return RuntimeError("A unit of work raised StopIteration.")
     return error

@@ -9,7 +9,6 @@ the price of the disk. Nothing ever waits for a batch to fill.
 from __future__ import annotations
 
 import asyncio
-import errno
 import queue
 import threading
 from contextlib import closing, contextmanager, suppress
@@ -17,22 +16,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from intone.errors import InvalidInputError, StorageFullError, UnavailableError
+from intone.errors import InvalidInputError, UnavailableError
 from intone.storage.database import LostRaceError
 from intone.storage.files import sync_folder
 from intone.storage.migrate import migrate
-
-try:  # Its wheel carries a newer library than most systems have.
-    from pysqlite3 import dbapi2 as sqlite
-except ImportError:
-    import sqlite3 as sqlite
+from intone.storage.sqlite_driver import (
+    check_library,
+    connect,
+    explained,
+    library_version,
+    sqlite,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from intone.storage.database import Row, Transaction, Value
 
-__all__ = ["SqliteDatabase", "check_library"]
+__all__ = ["SqliteDatabase", "library_version"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,56 +41,7 @@ T = TypeVar("T")
 #: Units of work that share one commit at most, so that the first of them is not kept waiting.
 _MAX_BATCH = 256
 _READERS = 4
-#: How long another process (the CLI, a backup) may hold the write lock before we give up.
-_BUSY_TIMEOUT_MS = 5_000
-#: Statements each connection keeps prepared.
-_CACHED_STATEMENTS = 512
 _BACKUP_PAGES = 1_024
-_PRAGMAS = (
-    "synchronous=FULL",
-    "fullfsync=ON",  # macOS only: its plain fsync does not reach the disk
-    "checkpoint_fullfsync=ON",
-    "foreign_keys=ON",
-    "cache_size=-8192",  # KiB
-    "journal_size_limit=67108864",
-)
-
-# Primary result codes, https://sqlite.org/rescode.html
-#: SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: no room for the WAL's index.
-_FULL = (13, 10 | 19 << 8)
-_OUTAGES = {
-    5: "The database is busy with another process; try again shortly.",
-    6: "The database is busy; try again shortly.",
-    7: "The database ran out of memory.",
-    8: "The database's file or folder cannot be written to.",
-    10: "The database's disk reports errors; see the system's log.",
-    11: "The database's file is damaged; restore a backup.",
-    14: "The database's file cannot be opened.",
-    26: "The database's file is not a SQLite database.",
-}
-
-
-def check_library(version: tuple[int, ...] = sqlite.sqlite_version_info) -> None:
-    """Refuse a SQLite library that may corrupt the database.
-
-    In WAL mode, versions up to 3.51.2 can lose committed pages when two connections write and
-    checkpoint at the same instant ("WAL-reset bug", https://sqlite.org/wal.html#walresetbug).
-    Fixed in 3.51.3, and in 3.50.7 and 3.44.6 for those who stay on these branches.
-
-    Args:
-        version: The library's version; default: that of the library in use.
-
-    Raises:
-        UnavailableError: The version has the bug; the sentence says what to install.
-    """
-    backported = (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
-    if version < (3, 51, 3) and not backported:
-        name = ".".join(map(str, version))
-        raise UnavailableError(
-            f"SQLite {name} has a bug that can corrupt databases (sqlite.org/wal.html#walresetbug)."
-            " Install a fixed one with `pip install 'pysqlite3>=0.6.1'`, or use a Python with"
-            " SQLite 3.51.3 or newer."
-        )
 
 
 class SqliteTransaction:
@@ -162,7 +114,7 @@ class _Unit:
         return True
 
     def fail(self, error: BaseException) -> None:
-        self.error, self.callbacks = _explained(error), []
+        self.error, self.callbacks = explained(error), []
 
     def answer(self) -> None:
         """Tell the caller; on the event loop."""
@@ -212,7 +164,7 @@ class SqliteDatabase:
         try:
             connections = await asyncio.to_thread(self._open)
         except (sqlite.Error, OSError) as error:
-            raise _explained(error) from error
+            raise explained(error) from error
         self._loop = asyncio.get_running_loop()
         writer, *readers = connections
         tasks = [partial(self._write_forever, writer)]
@@ -255,13 +207,13 @@ class SqliteDatabase:
         return await self._submit(self._reads, partial(_call, function, args, kwargs))
 
     async def backup(
-        self, target: str | Path, progress: Callable[[int, int], None] | None = None
+        self, target: str | Path, progress: Callable[[float], None] | None = None
     ) -> None:
         """Copy the database as it is now, while it is in use, and check the copy.
 
         Args:
             target: The file to make; it appears when it is whole, checked and on disk.
-            progress: Called on the event loop with the pages copied and the pages in all.
+            progress: Called on the event loop with the share that is copied, 0 to 1.
 
         Raises:
             InvalidInputError: The file exists already.
@@ -275,12 +227,12 @@ class SqliteDatabase:
 
         def report(_status: int, remaining: int, total: int) -> None:
             if progress is not None:
-                loop.call_soon_threadsafe(progress, total - remaining, total)
+                loop.call_soon_threadsafe(progress, 1 - remaining / total)
 
         try:
             await asyncio.to_thread(self._backup, target, report)
         except (sqlite.Error, OSError) as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
     def _submit(self, units: _Units, function: Callable[[Transaction], T]) -> asyncio.Future[T]:
         if self._loop is None:
@@ -291,31 +243,19 @@ class SqliteDatabase:
 
     def _open(self) -> list[Any]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        writer = self._connect()
+        writer = connect(self.path)
         mode = writer.execute("PRAGMA journal_mode=WAL").fetchone()[0]
         if mode != "wal":
             raise UnavailableError(
                 f"{self.path} lies on a file system without shared memory (a network folder?);"
                 " use a local disk, or PostgreSQL."
             )
-        with closing(self._connect()) as connection:
+        with closing(connect(self.path)) as connection:
             migrate(connection, "sqlite")
-        readers = [self._connect() for _ in range(_READERS)]
+        readers = [connect(self.path) for _ in range(_READERS)]
         for reader in readers:
             reader.execute("PRAGMA query_only=ON")
         return [writer, *readers]
-
-    def _connect(self) -> Any:
-        connection = sqlite.connect(
-            str(self.path),
-            timeout=_BUSY_TIMEOUT_MS / 1000,
-            isolation_level=None,  # transactions are ours
-            check_same_thread=False,  # opened here, used by one thread of ours each
-            cached_statements=_CACHED_STATEMENTS,
-        )
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
 
     def _write_forever(self, connection: Any) -> None:
         while units := _take(self._writes, _MAX_BATCH):
@@ -338,7 +278,7 @@ class SqliteDatabase:
         unfinished = target.with_name(f"{target.name}.unfinished")
         unfinished.unlink(missing_ok=True)
         try:
-            with closing(self._connect()) as source, closing(sqlite.connect(unfinished)) as copy:
+            with closing(connect(self.path)) as source, closing(sqlite.connect(unfinished)) as copy:
                 # One snapshot from first to last page; else every write would begin it anew.
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -417,19 +357,3 @@ def _answer(units: list[_Unit]) -> None:
 
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
         units[0].future.get_loop().call_soon_threadsafe(answer)
-
-
-def _explained(error: BaseException) -> BaseException:
-    """The error in our own vocabulary where it is the disk's or the system's, else as it is."""
-    code = getattr(error, "sqlite_errorcode", None) or 0
-    explained: BaseException
-    if code in _FULL or getattr(error, "errno", None) == errno.ENOSPC:
-        explained = StorageFullError()
-    elif code & 0xFF in _OUTAGES:
-        explained = UnavailableError(_OUTAGES[code & 0xFF])
-    elif isinstance(error, StopIteration):  # which a future refuses to carry
-        explained = RuntimeError("A unit of work raised StopIteration.")
-    else:
-        return error
-    explained.__cause__ = error
-    return explained

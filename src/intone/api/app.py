@@ -1,0 +1,64 @@
+"""The HTTP application: dialects over one core, on one platform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar import Litestar
+
+from intone.api.docs import docs_routes, openapi_config
+from intone.api.failures import ErrorRenderer
+from intone.api.metrics import Metrics
+from intone.api.middleware import BodyLimits, Platform
+from intone.api.operations import operations_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from intone.api.dialect import Dialect
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    core: Any,
+    dialects: Sequence[Dialect],
+    *,
+    readiness: Callable[[], Awaitable[Mapping[str, str]]],
+    metrics: Metrics | None = None,
+    limits: BodyLimits | None = None,
+    public_url: str = "/",
+    lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[Any]]] = (),
+) -> Litestar:
+    """Put an application together; nothing is started.
+
+    Args:
+        core: The product's rules; handlers find it at `request.app.state.core`, and guards its
+            `access` (see `intone.api.auth.Access`).
+        dialects: The APIs to serve.
+        readiness: Answers `/ready`: by name, `ok` or a sentence about what is wrong.
+        metrics: Where requests are counted; a fresh one by default.
+        limits: What a request body may be; 1 MiB within 30 seconds by default.
+        public_url: Where clients find this server, for the OpenAPI document.
+        lifespan: Context managers around the server's life.
+    """
+    metrics = metrics or Metrics()
+    render = ErrorRenderer(dialects)
+    app = Litestar(
+        route_handlers=[
+            *operations_routes(readiness, metrics),
+            *docs_routes(dialects),
+            *(handler for dialect in dialects for handler in dialect.handlers),
+        ],
+        exception_handlers={Exception: render},
+        lifespan=list(lifespan),
+        openapi_config=openapi_config(public_url),
+        request_max_body_size=None,  # the platform counts, and answers in the envelope
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    app.state.core = core
+    app.asgi_handler = Platform(app.asgi_handler, render, metrics, limits or BodyLimits())
+    return app

@@ -1,0 +1,206 @@
+"""Request bodies: strict JSON into a typed Struct.
+
+Litestar's own `data:` parameter turns `"1.5"` into a number and keeps the last of two
+equal keys, and a handler cannot see what was ignored. So a handler asks for its body
+itself, `body = await read_json(request, CreateJob)`, and documents it with
+`opt=json_body(CreateJob, …)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+import msgspec
+
+from intone.api.explain import explain
+from intone.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from litestar import Request
+
+__all__ = ["DocumentedBody", "JsonBody", "decode_json", "json_body", "read_json"]
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+#: Deepest nesting a body may have; our deepest schema needs four.
+_MAX_DEPTH = 32
+#: Longest number we read, in characters; every 64-bit integer and double fits.
+_LONGEST_NUMBER = 32
+_INT64 = range(-(2**63), 2**63)
+#: Integers up to here are doubles too, so that 1.0 and 1 mean the same.
+_EXACT = 2**53
+_TOO_DEEP = "The body is nested too deeply."
+_OPT_KEY = "json_body"
+_CONTAINERS = (dict, list)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody(Generic[T]):
+    """A request body that fits its Struct."""
+
+    value: T
+    #: SHA-256 of the parsed body: equal for bodies that differ only in the order of their keys,
+    #: in white space, in escapes or in how a number is written (1 and 1.0).
+    fingerprint: bytes
+    #: Dotted names of fields that the Struct does not have and that were ignored, sorted.
+    unknown_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentedBody:
+    """What the OpenAPI document says of a handler's body."""
+
+    struct: type[msgspec.Struct]
+    #: By name, bodies that work as they stand.
+    examples: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, opt: Mapping[str, Any]) -> DocumentedBody | None:
+        """The documentation in a handler's `opt`, if it has any."""
+        return opt.get(_OPT_KEY)
+
+
+def json_body(
+    struct: type[msgspec.Struct], examples: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The `opt` of a handler that reads this body, for the OpenAPI document.
+
+    Args:
+        struct: The Struct that the handler gives to `read_json`.
+        examples: By name, bodies that work as they stand.
+    """
+    return {_OPT_KEY: DocumentedBody(struct, examples or {})}
+
+
+async def read_json(request: Request[Any, Any, Any], struct: type[T]) -> JsonBody[T]:
+    """Read a request's body as JSON.
+
+    Raises:
+        InvalidInputError: The Content-Type is not application/json, the body is not strict JSON in
+            UTF-8, or it does not fit the Struct; the message names the field.
+        PayloadTooLargeError: It is larger than this server accepts.
+    """
+    _check_content_type(request.headers.getall("content-type", []))
+    return decode_json(await request.body(), struct)
+
+
+def decode_json(body: bytes, struct: type[T]) -> JsonBody[T]:
+    """Decode a body that was read already; raises as `read_json` does."""
+    document = _parse(body)
+    try:
+        # The encoder refuses what has no UTF-8: half of a surrogate pair.
+        canonical = msgspec.json.encode(document, order="deterministic")
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            "The body contains half of a surrogate pair (\\ud800 to \\udfff), which is no text."
+        ) from error
+    except RecursionError as error:
+        raise InvalidInputError(_TOO_DEEP) from error
+    try:
+        value = msgspec.convert(document, struct)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(explain(str(error), struct)) from error
+    unknown = tuple(sorted(_unknown(document, value, "")))
+    return JsonBody(value, hashlib.sha256(canonical).digest(), unknown)
+
+
+def _check_content_type(values: list[str]) -> None:
+    if not values:
+        raise InvalidInputError("The Content-Type header is missing; it must be application/json.")
+    media_type, _, parameters = values[0].lower().partition(";")
+    charset = "".join(parameters.split()).replace('"', "")
+    fits = media_type.strip() == "application/json" and charset in {"", "charset=utf-8"}
+    if not fits or len(values) > 1:
+        raise InvalidInputError("The Content-Type must be application/json in UTF-8.")
+
+
+def _parse(body: bytes) -> Any:
+    if not body:
+        raise InvalidInputError("The body is empty; it must be a JSON object.")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"The body is not valid UTF-8 (byte {error.start}).") from error
+    try:
+        document = _DECODER.decode(text)
+        if body.count(b"[") + body.count(b"{") > _MAX_DEPTH:  # else it cannot be deeper
+            _check_depth(document, _MAX_DEPTH)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidInputError(f"The body is not valid JSON: {error.msg} ({where}).") from error
+    except RecursionError as error:
+        raise InvalidInputError(_TOO_DEEP) from error
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInputError(f"The body names {twice[:80]!r} more than once.")
+    return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER or (number := int(text)) not in _INT64:
+        raise InvalidInputError(f"The number {text[:20]}… is too large.")
+    return number
+
+
+def _float(text: str) -> float | int:
+    number = float(text)
+    if not math.isfinite(number):
+        raise InvalidInputError(f"The number {text[:20]} is too large.")
+    return int(number) if number.is_integer() and abs(number) <= _EXACT else number
+
+
+def _constant(text: str) -> NoReturn:
+    raise InvalidInputError(f"The body is not valid JSON: {text} is not a JSON value.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if type(value) not in _CONTAINERS:
+        return
+    if not left:
+        raise InvalidInputError(_TOO_DEEP)
+    for child in value.values() if type(value) is dict else value:
+        _check_depth(child, left - 1)
+
+
+def _unknown(document: Any, value: Any, path: str) -> list[str]:
+    """The names in a parsed body that the decoded value has no field for."""
+    if type(document) is list:
+        pairs = zip(document, value, strict=True) if isinstance(value, Sequence) else ()
+        return [name for item, child in pairs for name in _unknown(item, child, f"{path}[]")]
+    if not isinstance(value, msgspec.Struct):
+        return []
+    fields, found = _fields(type(value)), []
+    for name, child in document.items():
+        where = f"{path}.{name}" if path else name
+        if name not in fields:
+            found.append(where)
+        elif type(child) in _CONTAINERS:
+            found += _unknown(child, getattr(value, fields[name]), where)
+    return found
+
+
+@cache
+def _fields(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """The names of a Struct's fields on the wire, with those of its attributes."""
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+    tag = struct.__struct_config__.tag_field
+    return fields if tag is None else {**fields, tag: "__class__"}

@@ -1,0 +1,118 @@
+"""Reading a create request: from HTTP to a submission the core can accept."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from intone.api.voice_jobs.schemas import JobCreated
+from intone.core.idempotency import IdempotencyKey, StoredReply
+from intone.core.jobs import Order
+from intone.core.submission import Submission
+from intone.errors import InvalidInputError, NotFoundError
+from intone.text.controls import find_forbidden
+
+if TYPE_CHECKING:
+    from intone.api.bodies import JsonBody
+    from intone.api.voice_jobs.mapping import Version
+    from intone.api.voice_jobs.schemas import CreateVoiceJobRequest, CreateVoiceJobRequestV2
+    from intone.core.access import Principal
+    from intone.core.ledger import Balance
+    from intone.core.voices import VoiceCatalogue
+    from intone.providers.base import PresetVoice
+
+__all__ = ["DIALECT", "idempotency_key", "submission"]
+
+#: The dialect's name in logs, jobs and idempotency scopes.
+DIALECT = "voice_jobs"
+
+_UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def idempotency_key(values: list[str]) -> str:
+    """The request's Idempotency-Key, in lower case.
+
+    Raises:
+        InvalidInputError: It is missing, empty, given twice or not a UUID v4.
+    """
+    if len(values) != 1 or not _UUID_V4.fullmatch(values[0].strip().lower()):
+        raise InvalidInputError(
+            "Send an Idempotency-Key header with a UUID v4, a new one for each new job"
+            " and the same one for each retry."
+        )
+    return values[0].strip().lower()
+
+
+def submission(
+    body: JsonBody[CreateVoiceJobRequest | CreateVoiceJobRequestV2],
+    *,
+    principal: Principal,
+    voices: VoiceCatalogue,
+    version: Version,
+    key: str,
+) -> Submission:
+    """What the core is asked to accept.
+
+    Raises:
+        InvalidInputError: There is no such voice or style, or a text has characters that cannot be
+            spoken.
+    """
+    request = body.value
+    voice = _voice(voices, request.voice.profile_id)
+    if request.voice.style not in voice.styles:
+        raise InvalidInputError(
+            f"voice.style: {voice.name} speaks in these styles: {', '.join(voice.styles)}."
+        )
+    tag = None if request.client is None else request.client.request_tag
+    _check_characters("input.content", request.input.content)
+    _check_characters("client.request_tag", tag or "")
+    return Submission(
+        workspace_id=principal.workspace_id,
+        dialect=DIALECT,
+        order=Order(
+            text=request.input.content,
+            voice=voice.slug,
+            language=voice.languages[0],
+            retention_hours=principal.plan.retention_hours,
+            style=request.voice.style,
+            rate=request.voice.rate,
+            format="pcm",
+            sample_rate=request.audio.sample_rate_hz,
+            channels=request.channels,
+        ),
+        characters=len(request.input.content),
+        reply=_created,
+        idempotency=IdempotencyKey(f"{DIALECT}/{version}", key, body.fingerprint),
+        tag=tag,
+    )
+
+
+def _created(job_id: str, balance: Balance) -> StoredReply:
+    return StoredReply(
+        status=201,
+        headers={
+            "X-Quota-Limit": str(balance.limit),
+            "X-Quota-Remaining": str(balance.remaining),
+        },
+        body=msgspec.json.encode(JobCreated(job_id=job_id)),
+    )
+
+
+def _voice(voices: VoiceCatalogue, profile_id: str) -> PresetVoice:
+    try:
+        return voices.by_slug(profile_id)
+    except NotFoundError:
+        raise InvalidInputError(
+            "voice.profile_id: there is no such voice profile; GET /v1/voice/profiles lists them."
+        ) from None
+
+
+def _check_characters(field: str, text: str) -> None:
+    at = find_forbidden(text)
+    if at is not None:
+        raise InvalidInputError(
+            f"{field}: character {at + 1} (U+{ord(text[at]):04X}) is a control character;"
+            " only tab, newline and carriage return are accepted."
+        )

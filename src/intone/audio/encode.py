@@ -1,0 +1,152 @@
+"""Encoding PCM into the formats recordings are kept in, while it is still arriving."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from intone.audio.formats import BYTES_PER_SAMPLE, FrameAligner, audio_format, wav_header
+from intone.errors import InvalidInputError
+
+__all__ = ["Encoder", "create_encoder"]
+
+_MPEG1_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG2_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_MPEG25_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
+#: Sample rates of MPEG audio layer III in Hz: the bit rate in kbit/s that suits one channel of
+#: speech (two channels get twice as much), and all bit rates there are.
+_MP3_RATES = {
+    8_000: (32, _MPEG25_KBPS),
+    11_025: (32, _MPEG25_KBPS),
+    12_000: (32, _MPEG25_KBPS),
+    16_000: (48, _MPEG2_KBPS),
+    22_050: (64, _MPEG2_KBPS),
+    24_000: (64, _MPEG2_KBPS),
+    32_000: (80, _MPEG1_KBPS),
+    44_100: (96, _MPEG1_KBPS),
+    48_000: (96, _MPEG1_KBPS),
+}
+#: LAME's speed against quality, 2 (best) to 7 (fastest). 7 is twice as fast, but shapes no noise.
+_LAME_QUALITY = 5
+_MP3_CHANNELS = (1, 2)
+
+
+class Encoder(Protocol):
+    """Turns one stream of PCM into one stream of encoded audio.
+
+    The result does not depend on how the PCM is cut into chunks, not even amid a sample.
+    """
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Take in more PCM and return what is encoded so far, perhaps nothing."""
+
+    def finish(self) -> bytes:
+        """Return the last bytes; no call may follow."""
+
+
+def create_encoder(
+    name: str,
+    *,
+    sample_rate: int,
+    channels: int = 1,
+    total_bytes: int | None = None,
+    bitrate_kbps: int | None = None,
+) -> Encoder:
+    """An encoder for one recording.
+
+    Args:
+        name: Name of the format (`FORMATS`).
+        sample_rate: Of the PCM and of the result, in Hz.
+        channels: Interleaved channels of the PCM and of the result.
+        total_bytes: How much PCM will come, where known; formats that name their length at
+            the start do it then.
+        bitrate_kbps: Bit rate of a compressed format in kbit/s; the default suits speech.
+
+    Raises:
+        InvalidInputError: There is no such format, or it cannot have this rate, bit rate or
+            number of channels.
+    """
+    match audio_format(name).name:
+        case "pcm":
+            return _PcmEncoder()
+        case "wav":
+            return _WavEncoder(sample_rate, channels, total_bytes)
+        case _:
+            return _Mp3Encoder(sample_rate, channels, bitrate_kbps)
+
+
+class _PcmEncoder:
+    def feed(self, pcm: bytes) -> bytes:
+        return pcm
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class _WavEncoder:
+    def __init__(self, sample_rate: int, channels: int, total_bytes: int | None) -> None:
+        self._header = wav_header(sample_rate, channels, total_bytes)
+
+    def feed(self, pcm: bytes) -> bytes:
+        header, self._header = self._header, b""
+        return header + pcm if header else pcm
+
+    def finish(self) -> bytes:
+        return self._header
+
+
+class _Mp3Encoder:
+    """Constant bit rate and no Xing frame: valid from the first byte, and files can be joined.
+
+    LAME's delay and padding make the result up to three frames longer than the PCM.
+    """
+
+    def __init__(self, sample_rate: int, channels: int, bitrate_kbps: int | None) -> None:
+        bitrate_kbps = _mp3_bitrate(sample_rate, channels, bitrate_kbps)
+        import lameenc
+
+        lame = lameenc.Encoder()
+        lame.silence()
+        lame.set_channels(channels)
+        lame.set_in_sample_rate(sample_rate)
+        # Said outright, or LAME would choose a lower rate to suit the bit rate.
+        lame.set_out_sample_rate(sample_rate)
+        lame.set_bit_rate(bitrate_kbps)
+        lame.set_quality(_LAME_QUALITY)
+        self._lame = lame
+        self._aligner = FrameAligner(channels)
+        self._one_frame = bytes(channels * BYTES_PER_SAMPLE)
+        self._begun = False
+
+    def feed(self, pcm: bytes) -> bytes:
+        pcm = self._aligner.feed(pcm)
+        if not pcm:
+            return b""
+        self._begun = True
+        return bytes(self._lame.encode(pcm))
+
+    def finish(self) -> bytes:
+        # No bytes at all are no MP3 file: an empty recording becomes a moment of silence.
+        first = b"" if self._begun else self.feed(self._one_frame)
+        return first + bytes(self._lame.flush())
+
+
+def _mp3_bitrate(sample_rate: int, channels: int, wanted: int | None) -> int:
+    """The bit rate to use, in kbit/s.
+
+    Raises:
+        InvalidInputError: MP3 has no such rate, bit rate or number of channels.
+    """
+    if channels not in _MP3_CHANNELS:
+        raise InvalidInputError(f"MP3 has 1 or 2 channels, not {channels}.")
+    if sample_rate not in _MP3_RATES:
+        rates = ", ".join(map(str, _MP3_RATES))
+        raise InvalidInputError(f"MP3 has no sample rate of {sample_rate} Hz, only {rates}.")
+    usual, allowed = _MP3_RATES[sample_rate]
+    if wanted is None:
+        return usual * channels
+    if wanted not in allowed:
+        rates = ", ".join(map(str, allowed))
+        raise InvalidInputError(
+            f"MP3 at {sample_rate} Hz has no bit rate of {wanted} kbit/s, only {rates}."
+        )
+    return wanted

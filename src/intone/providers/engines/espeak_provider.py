@@ -1,0 +1,91 @@
+"""eSpeak NG as a provider: the default engine, which needs nothing but pip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from intone.errors import ProviderRejectedError
+from intone.providers.base import Capabilities, Provider
+from intone.providers.engines.espeak_voices import STYLES, load_voices
+from intone.providers.engines.pool import EnginePool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from intone.providers.base import AudioChunk, PresetVoice, SpeechRequest
+    from intone.providers.engines.pool import PoolLimits
+
+__all__ = ["EspeakProvider"]
+
+_MAX_CHARACTERS = 5000
+_MIN_RATE, _MAX_RATE = 0.5, 2.0
+_MIN_SAMPLE_RATE, _MAX_SAMPLE_RATE = 8_000, 48_000
+
+
+class EspeakProvider(Provider):
+    """Speaks with eSpeak NG in child processes.
+
+    Args:
+        processes: How many; one a core by default.
+        limits: What is put up with from a process.
+    """
+
+    name = "espeak"
+
+    def __init__(self, *, processes: int | None = None, limits: PoolLimits | None = None) -> None:
+        self.pool = EnginePool("espeak", size=processes, limits=limits)
+        self.capabilities = Capabilities(
+            max_characters=_MAX_CHARACTERS,
+            concurrency=self.pool.size,
+            resamples=True,
+            local=True,
+            styles=STYLES,
+        )
+
+    def voices(self) -> Sequence[PresetVoice]:
+        """Every preset, in catalogue order."""
+        return [voice.preset for voice in load_voices().values()]
+
+    def synthesize(self, request: SpeechRequest) -> AsyncIterator[AudioChunk]:
+        """Speak one segment; see `Provider.synthesize` and `EnginePool.speak`.
+
+        Sample rates of 8,000 to 48,000 Hz are honoured. The audio ends with the pause that belongs
+        between sentences.
+
+        Raises:
+            ProviderRejectedError: There is no such voice or style, or a value is out of bounds.
+        """
+        voice = load_voices().get(request.voice)
+        if voice is None:
+            raise ProviderRejectedError(f"There is no eSpeak NG voice {request.voice!r}.")
+        if request.style not in STYLES:
+            raise ProviderRejectedError(f"eSpeak NG voices have no style {request.style!r}.")
+        _check(request)
+        return self.pool.speak(
+            request.text,
+            msgspec.structs.asdict(voice.settings(request.style)),
+            rate=request.rate,
+            sample_rate=request.sample_rate,
+        )
+
+    async def start(self) -> None:
+        """Begin to start the processes."""
+        await self.pool.start()
+
+    async def close(self) -> None:
+        """End the processes; safe to call twice."""
+        await self.pool.close()
+
+
+def _check(request: SpeechRequest) -> None:
+    if len(request.text) > _MAX_CHARACTERS:
+        raise ProviderRejectedError(f"A text may have at most {_MAX_CHARACTERS} characters.")
+    if not _MIN_RATE <= request.rate <= _MAX_RATE:
+        raise ProviderRejectedError(f"The rate must lie in {_MIN_RATE}–{_MAX_RATE}.")
+    rate = request.sample_rate
+    if rate is not None and not _MIN_SAMPLE_RATE <= rate <= _MAX_SAMPLE_RATE:
+        raise ProviderRejectedError(
+            f"The sample rate must lie in {_MIN_SAMPLE_RATE}–{_MAX_SAMPLE_RATE} Hz."
+        )

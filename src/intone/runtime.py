@@ -1,0 +1,205 @@
+"""The composition root: settings in, a running server or worker out. The only place that wires."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from intone.core import jobs, keys, workspaces
+from intone.core.access import Access
+from intone.core.limits import RateLimiter
+from intone.core.listening import Listening
+from intone.core.plans import load_plans
+from intone.core.policy import ModerationClient, Policy
+from intone.core.rendering import Renderer
+from intone.core.retention import Retention
+from intone.core.service import Core
+from intone.core.synthesis import Synthesizer
+from intone.core.voices import VoiceCatalogue
+from intone.core.watch import Watchers
+from intone.providers.registry import create_providers
+from intone.queue.open import open_queue
+from intone.storage.blobs import BlobStore
+from intone.storage.open import open_database
+from intone.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from intone.config import Settings
+    from intone.core.plans import Plan
+    from intone.core.tokens import TokenVerifier
+    from intone.providers.base import Provider
+    from intone.queue.base import Queue
+    from intone.storage.database import Database, Transaction
+
+__all__ = ["DEFAULT_WORKSPACE", "Runtime", "open_runtime"]
+
+#: The workspace that an empty data folder gets.
+DEFAULT_WORKSPACE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything of one process, open and ready."""
+
+    settings: Settings
+    plans: Mapping[str, Plan]
+    database: Database
+    queue: Queue
+    blobs: BlobStore
+    providers: Mapping[str, Provider]
+    core: Core
+    renderer: Renderer
+    retention: Retention
+    #: The first key of an empty data folder, to be shown once; else None.
+    first_key: str | None
+
+    async def work(self) -> None:
+        """Render jobs until cancelled."""
+        await asyncio.to_thread(_load_audio_libraries)
+        concurrency = self.settings.worker_concurrency or 2 * self.settings.cores
+        handlers = {jobs.RENDER: self.renderer.run}
+        await Worker(self.queue, handlers, concurrency=concurrency).run()
+
+    async def ready(self) -> dict[str, str]:
+        """What each part says of itself: `ok`, or what is wrong."""
+        checks = {
+            "database": self.database.read(_ping),
+            "blobs": self.blobs.check(),
+            "queue": self.queue.wait([jobs.RENDER], 0),
+        }
+        results = await asyncio.gather(*checks.values(), return_exceptions=True)
+        return {
+            name: "ok" if not isinstance(result, BaseException) else type(result).__name__
+            for name, result in zip(checks, results, strict=True)
+        }
+
+
+@contextlib.asynccontextmanager
+async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncIterator[Runtime]:
+    """Open everything, and close it in the opposite order.
+
+    Args:
+        settings: How to run.
+        speaks: Whether engines are started; without, the process only takes requests.
+    """
+    await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True, mode=0o700)
+    plans = load_plans(settings.plans_file)
+    if settings.retention_hours is not None:
+        hours = settings.retention_hours
+        plans = {n: structs.replace(plan, retention_hours=hours) for n, plan in plans.items()}
+    async with AsyncExitStack() as stack:
+        database = open_database(settings.database)
+        await database.start()
+        stack.push_async_callback(database.close)
+        first_key = await database.write(_bootstrap, plans, settings.bootstrap_key)
+        queue = open_queue(database)
+        await queue.start()
+        stack.push_async_callback(queue.close)
+        providers = create_providers(processes=settings.engine_processes or settings.cores)
+        if speaks:
+            for provider in providers.values():
+                await provider.start()
+                stack.push_async_callback(provider.close)
+        tokens = _token_verifier(settings)
+        if tokens is not None:
+            stack.push_async_callback(tokens.close)
+        policy = _policy(settings)
+        stack.push_async_callback(policy.close)
+        blobs, spool = _storage(settings)
+        voices, watchers = VoiceCatalogue(providers.values()), Watchers()
+        yield Runtime(
+            settings=settings,
+            plans=plans,
+            database=database,
+            queue=queue,
+            blobs=blobs,
+            providers=providers,
+            core=Core(
+                database=database,
+                queue=queue,
+                access=Access(database, plans, tokens),
+                limiter=RateLimiter(),
+                policy=policy,
+                voices=voices,
+                watchers=watchers,
+                listening=Listening(database, blobs, watchers, spool),
+            ),
+            renderer=Renderer(
+                database=database,
+                queue=queue,
+                blobs=blobs,
+                voices=voices,
+                synthesizer=Synthesizer(providers),
+                watchers=watchers,
+                spool=spool,
+            ),
+            retention=Retention(database, queue, blobs, spool),
+            first_key=first_key,
+        )
+
+
+def _storage(settings: Settings) -> tuple[BlobStore, Path]:
+    return BlobStore(settings.data_dir / "blobs"), settings.data_dir / "spool"
+
+
+def _token_verifier(settings: Settings) -> TokenVerifier | None:
+    if settings.oidc_issuer is None:
+        return None
+    from intone.core.tokens import TokenPolicy, TokenVerifier
+
+    return TokenVerifier(
+        TokenPolicy(
+            issuer=settings.oidc_issuer,
+            audience=_listed(settings.oidc_audience or ""),
+            workspace_claim=settings.oidc_workspace_claim,
+            algorithms=_listed(settings.oidc_algorithms),
+            jwks_url=settings.oidc_jwks_url,
+        )
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    blocklist, moderation = None, None
+    if settings.policy_blocklist is not None:
+        from intone.core.blocklist import BlockList
+
+        blocklist = BlockList(settings.policy_blocklist)
+    if settings.policy_moderation_url is not None:
+        moderation = ModerationClient(
+            settings.policy_moderation_url, api_key=settings.policy_moderation_key
+        )
+    return Policy(blocklist, moderation, fail_open=settings.policy_fail_open)
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def _load_audio_libraries() -> None:
+    """Import what the first job would else wait for."""
+    for name in ("numpy", "soxr", "lameenc"):
+        importlib.import_module(name)
+
+
+def _ping(tx: Transaction) -> None:
+    tx.one("SELECT 1 AS one")
+
+
+def _bootstrap(tx: Transaction, plans: Mapping[str, Plan], preset_key: str | None) -> str | None:
+    """Make the default workspace and its first key where there is no workspace yet."""
+    if workspaces.list_all(tx):
+        return None
+    workspace = workspaces.create(
+        tx, DEFAULT_WORKSPACE, plans.get("unlimited") or next(iter(plans.values()))
+    )
+    new = keys.create(tx, workspace.id, "first", ("speak", "manage"), secret=preset_key)
+    return new.secret

@@ -1,0 +1,98 @@
+"""Serving HTTP: the dialects on the platform, under uvicorn, with the worker beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from intone.api.app import create_app
+from intone.api.middleware import BodyLimits
+from intone.api.voice_jobs.dialect import VOICE_JOBS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from litestar import Litestar
+
+    from intone.runtime import Runtime
+
+__all__ = ["create_server_app", "run_server"]
+
+_log = structlog.get_logger(__name__)
+
+#: Seconds that open requests get to end when the server stops.
+_GRACE_S = 10
+#: Seconds an idle connection is kept.
+_KEEP_ALIVE_S = 75
+
+
+def create_server_app(runtime: Runtime) -> Litestar:
+    """The application with every dialect."""
+    settings = runtime.settings
+
+    @asynccontextmanager
+    async def background(_: Litestar) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(runtime.retention.run(settings.retention_sweep_s))]
+        if settings.worker:
+            tasks.append(asyncio.create_task(runtime.work()))
+        for task in tasks:
+            task.add_done_callback(_report)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return create_app(
+        runtime.core,
+        [VOICE_JOBS],
+        readiness=runtime.ready,
+        limits=BodyLimits(settings.max_body_bytes, settings.body_timeout_s),
+        lifespan=[background],
+    )
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A background task ends when it is cancelled; any other end is a bug to be seen."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("background_task_ended", exc_info=error)
+
+
+class _Server(uvicorn.Server):
+    """Leaves by the front door: uvicorn's own would end the process before all is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Have SIGINT and SIGTERM end the serving, and nothing more."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+async def run_server(runtime: Runtime) -> None:
+    """Serve until the process is told to stop."""
+    settings = runtime.settings
+    config = uvicorn.Config(
+        create_server_app(runtime),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        lifespan="on",
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    await _Server(config).serve()
