@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: The claim that names the workspace.
     oidc_workspace_claim: str = "workspace"
     #: Signature algorithms accepted, separated by commas.
-    oidc_algorithms: str = "RS256,ES256,EdDSA"
+    oidc_algorithms: str = "RS256,PS256,ES256,ES384,EdDSA,Ed25519"
     #: Where its keys are, if its discovery document does not say.
     oidc_jwks_url: str | None = None
 

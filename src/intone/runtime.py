@@ -16,7 +16,7 @@ from intone.core.access import Access
 from intone.core.limits import RateLimiter
 from intone.core.listening import Listening
 from intone.core.plans import load_plans
-from intone.core.policy import ModerationClient, Policy
+from intone.core.policy import create_policy
 from intone.core.rendering import Renderer
 from intone.core.retention import Retention
 from intone.core.service import Core
@@ -112,7 +112,12 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
         tokens = _token_verifier(settings)
         if tokens is not None:
             stack.push_async_callback(tokens.close)
-        policy = _policy(settings)
+        policy = create_policy(
+            blocklist=settings.policy_blocklist,
+            moderation_url=settings.policy_moderation_url,
+            moderation_key=settings.policy_moderation_key,
+            fail_open=settings.policy_fail_open,
+        )
         stack.push_async_callback(policy.close)
         blobs, spool = _storage(settings)
         voices, watchers = VoiceCatalogue(providers.values()), Watchers()
@@ -165,19 +170,6 @@ def _token_verifier(settings: Settings) -> TokenVerifier | None:
             jwks_url=settings.oidc_jwks_url,
         )
     )
-
-
-def _policy(settings: Settings) -> Policy:
-    blocklist, moderation = None, None
-    if settings.policy_blocklist is not None:
-        from intone.core.blocklist import BlockList
-
-        blocklist = BlockList(settings.policy_blocklist)
-    if settings.policy_moderation_url is not None:
-        moderation = ModerationClient(
-            settings.policy_moderation_url, api_key=settings.policy_moderation_key
-        )
-    return Policy(blocklist, moderation, fail_open=settings.policy_fail_open)
 
 
 def _listed(value: str) -> tuple[str, ...]:
