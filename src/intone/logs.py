@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
 
 __all__ = ["set_up_logging"]
+
+
+def _to_json(event: Any, **_: Any) -> str:
+    # Several times as fast as the standard library, and every request is logged.
+    return msgspec.json.encode(event, enc_hook=str).decode()
 
 
 def set_up_logging(level: str, form: str) -> None:
@@ -26,7 +33,7 @@ def set_up_logging(level: str, form: str) -> None:
     renderer: structlog.types.Processor
     if form == "json":
         shared.append(structlog.processors.format_exc_info)
-        renderer = structlog.processors.JSONRenderer()
+        renderer = structlog.processors.JSONRenderer(serializer=_to_json)
     else:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),

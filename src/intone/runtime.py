@@ -9,10 +9,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
 from msgspec import structs
+from prometheus_client import CollectorRegistry
 
 from intone.core import jobs, keys, workspaces
 from intone.core.access import Access
+from intone.core.job_metrics import JobMetrics
 from intone.core.limits import RateLimiter
 from intone.core.listening import Listening
 from intone.core.plans import load_plans
@@ -23,6 +26,7 @@ from intone.core.service import Core
 from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.core.watch import Watchers
+from intone.errors import IntoneError
 from intone.providers.registry import create_providers
 from intone.queue.open import open_queue
 from intone.storage.blobs import BlobStore
@@ -40,10 +44,14 @@ if TYPE_CHECKING:
     from intone.queue.base import Queue
     from intone.storage.database import Database, Transaction
 
+_log = structlog.get_logger(__name__)
+
 __all__ = ["DEFAULT_WORKSPACE", "Runtime", "open_runtime"]
 
 #: The workspace that an empty data folder gets.
 DEFAULT_WORKSPACE = "default"
+#: Seconds between two looks at the queue for the metrics.
+_MEASURE_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,9 @@ class Runtime:
     core: Core
     renderer: Renderer
     retention: Retention
+    #: What `/metrics` shows.
+    registry: CollectorRegistry
+    job_metrics: JobMetrics
     #: The first key of an empty data folder, to be shown once; else None.
     first_key: str | None
 
@@ -68,6 +79,15 @@ class Runtime:
         concurrency = self.settings.worker_concurrency or 2 * self.settings.cores
         handlers = {jobs.RENDER: self.renderer.run}
         await Worker(self.queue, handlers, concurrency=concurrency).run()
+
+    async def measure(self) -> None:
+        """Look at the queue every while, for the metrics, until cancelled."""
+        while True:
+            try:
+                self.job_metrics.queue(await self.queue.depth())
+            except IntoneError as error:
+                _log.warning("metrics.queue_unknown", error=error.code)
+            await asyncio.sleep(_MEASURE_EVERY_S)
 
     async def ready(self) -> dict[str, str]:
         """What each part says of itself: `ok`, or what is wrong."""
@@ -120,6 +140,8 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
         )
         stack.push_async_callback(policy.close)
         blobs, spool = _storage(settings)
+        registry = CollectorRegistry()
+        job_metrics = JobMetrics(registry)
         voices, watchers = VoiceCatalogue(providers.values()), Watchers()
         yield Runtime(
             settings=settings,
@@ -145,8 +167,11 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
                 voices=voices,
                 synthesizer=Synthesizer(providers),
                 watchers=watchers,
+                metrics=job_metrics,
                 spool=spool,
             ),
+            job_metrics=job_metrics,
+            registry=registry,
             retention=Retention(database, queue, blobs, spool),
             first_key=first_key,
         )

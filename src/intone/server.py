@@ -11,7 +11,9 @@ import structlog
 import uvicorn
 
 from intone.api.app import create_app
+from intone.api.metrics import Metrics
 from intone.api.middleware import BodyLimits
+from intone.api.protocol import EnvelopeProtocol
 from intone.api.voice_jobs.dialect import VOICE_JOBS
 
 if TYPE_CHECKING:
@@ -37,7 +39,10 @@ def create_server_app(runtime: Runtime) -> Litestar:
 
     @asynccontextmanager
     async def background(_: Litestar) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(runtime.retention.run(settings.retention_sweep_s))]
+        tasks = [
+            asyncio.create_task(runtime.retention.run(settings.retention_sweep_s)),
+            asyncio.create_task(runtime.measure()),
+        ]
         if settings.worker:
             tasks.append(asyncio.create_task(runtime.work()))
         for task in tasks:
@@ -53,6 +58,7 @@ def create_server_app(runtime: Runtime) -> Litestar:
         runtime.core,
         [VOICE_JOBS],
         readiness=runtime.ready,
+        metrics=Metrics(runtime.registry),
         limits=BodyLimits(settings.max_body_bytes, settings.body_timeout_s),
         lifespan=[background],
     )
@@ -87,6 +93,8 @@ async def run_server(runtime: Runtime) -> None:
         create_server_app(runtime),
         host=settings.host,
         port=settings.port,
+        http=EnvelopeProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -15,9 +15,11 @@ from litestar.response.base import ASGIResponse
 
 from intone.api.audio import StoredAudio, live_response, stored_response
 from intone.api.auth import SECURITY, principal_of, require
-from intone.api.bodies import json_body, read_json
+from intone.api.bodies import read_json
+from intone.api.described import describe
 from intone.api.dialect import Dialect, RequestContext, status_of
 from intone.api.events import Event, event_stream
+from intone.api.openapi import operation_id
 from intone.errors import (
     ForbiddenError,
     IntoneError,
@@ -74,7 +76,7 @@ class Core:
     "/v1/small/orders",
     guards=[require("speak")],
     security=SECURITY,
-    opt=json_body(Order, {"short": Order("Hello", Output("pcm"))}),
+    opt=describe(body=Order, examples={"short": Order("Hello", Output("pcm"))}),
 )
 async def order(request: Request[Any, Any, Any]) -> dict[str, Any]:
     body = await read_json(request, Order)
@@ -121,7 +123,11 @@ async def _read(path: str, start: int, end: int) -> AsyncIterator[bytes]:
             raise OSError("the disk is gone")
 
 
-@route("/v1/small/audio/{path:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD])
+@route(
+    ["/v1/small/audio/{path:str}", "/v2/small/audio/{path:str}"],
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    operation_id=operation_id("getAudio"),
+)
 async def audio(request: Request[Any, Any, Any], path: FromPath[str]) -> ASGIResponse:
     prefix = HEADER if path == "wav" else b""
     stored = StoredAudio(

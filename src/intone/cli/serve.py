@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,9 +93,6 @@ async def worker(
 
 
 def _show_first_key(runtime: Runtime) -> None:
-    if runtime.first_key is None:
-        return
-    if runtime.settings.bootstrap_key is not None:
-        print("The first key is the one that INTONE_BOOTSTRAP_KEY says.", file=sys.stderr)
-        return
-    print(f"First key, shown this once: {runtime.first_key}", flush=True)
+    # A preset key is the operator's own; printing it would only put it into a log.
+    if runtime.first_key is not None and runtime.settings.bootstrap_key is None:
+        print(f"First key, shown this once: {runtime.first_key}", flush=True)

@@ -30,6 +30,7 @@ from intone.errors import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from intone.core.job_metrics import JobMetrics
     from intone.core.jobs import Job, Recording
     from intone.core.synthesis import Synthesizer
     from intone.core.voices import VoiceCatalogue
@@ -72,6 +73,7 @@ class Renderer:
         voices: VoiceCatalogue,
         synthesizer: Synthesizer,
         watchers: Watchers,
+        metrics: JobMetrics,
         spool: Path,
     ) -> None:
         self._database = database
@@ -80,6 +82,7 @@ class Renderer:
         self._voices = voices
         self._synthesizer = synthesizer
         self._watchers = watchers
+        self._metrics = metrics
         self._spool = spool
 
     async def run(self, claim: Claim) -> None:
@@ -88,6 +91,7 @@ class Renderer:
             job = await self._database.write(jobs.begin, claim)
         except LeaseLostError:
             return
+        self._metrics.began(job)
         self._watchers.publish(job.id)
         try:
             await self._render(claim, job)
@@ -123,6 +127,7 @@ class Renderer:
         except BaseException:
             await asyncio.shield(self._blobs.delete(recording.blob))
             raise
+        self._metrics.ready(job, recording)
         _log.info(
             "job.ready",
             job=job.id,
@@ -162,9 +167,11 @@ class Renderer:
             delay = min(_RETRY_MS * 2 ** (claim.attempt - 1), _MOST_RETRY_MS)
             delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
             _log.warning("job.retry", job=job.id, error=error.code, attempt=claim.attempt)
+            self._metrics.retried(error.code)
             await self._give_back(claim, int(delay))
             return
         _log.error("job.failed", job=job.id, error=error.code, message=error.message)
+        self._metrics.failed()
         try:
             await self._database.write(jobs.fail, self._queue, claim, job, error)
         except LeaseLostError:

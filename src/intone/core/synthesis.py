@@ -1,8 +1,9 @@
 """THE path from text to audio: text, segments, provider, audio in order.
 
 Segments are rendered in parallel, as many as the provider serves at once, and handed
-on in their order. At most that many are in memory, so memory does not grow with the
-text. A segment whose engine dies is spoken again by another process.
+on in their order. A few more wait for their turn, so that nobody who can speak is idle
+while a long segment holds up those behind it. No more than these are in memory, however
+long the text. A segment whose engine dies is spoken again by another process.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ __all__ = ["Passage", "Script", "Synthesizer"]
 
 #: How often one segment is tried before its job fails.
 _TRIES = 3
+#: Segments under way, for each one that the provider serves at once.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Synthesizer:
             for segment in segments:
                 task = asyncio.create_task(_speak_segment(provider, script, segment))
                 ahead.append((segment, task))
-                if len(ahead) > provider.capabilities.concurrency:
+                if len(ahead) > _AHEAD * provider.capabilities.concurrency:
                     yield await _next(ahead)
             while ahead:
                 yield await _next(ahead)

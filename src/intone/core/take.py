@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from intone.audio.encode import create_encoder
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Take"]
 
-#: How much of the spool is levelled and encoded at a time, in bytes (about 5 s at 24 kHz).
-_PIECE = 256 * 1024
+#: How much PCM is worked on at a time, in bytes: what that makes on the way stays in the
+#: processor's cache; with whole passages joining takes three times as long.
+_BITE = 64 * 1024
+#: How many of them are levelled and encoded in one visit to a thread (about 20 s at 24 kHz).
+_BITES_AT_ONCE = 16
 
 
 class Take:
@@ -48,7 +53,10 @@ class Take:
 
     def add(self, passage: Passage) -> None:
         """Append a passage; listeners can hear it when this returns."""
-        self._write(self._joiner.segment(passage.pcm, pause_ms=passage.segment.pause_ms))
+        pcm = memoryview(passage.pcm)
+        for start in range(0, len(pcm), _BITE):
+            self._write(self._joiner.feed(bytes(pcm[start : start + _BITE])))
+        self._write(self._joiner.end_segment(passage.segment.pause_ms))
 
     def finish(self) -> None:
         """No more passages follow."""
@@ -66,14 +74,16 @@ class Take:
         )
 
         def piece() -> bytes | None:
-            pcm = self._file.read(_PIECE)
-            if not pcm:
+            bites = list(islice(iter(partial(self._file.read, _BITE), b""), _BITES_AT_ONCE))
+            if not bites:
                 return None
-            encoded = encoder.feed(to_channels(apply_gain(pcm, gain), order.channels))
+            encoded = b"".join(
+                encoder.feed(to_channels(apply_gain(pcm, gain), order.channels)) for pcm in bites
+            )
             self._hash.update(encoded)
             return encoded
 
-        await asyncio.to_thread(self._file.seek, 0)
+        self._file.seek(0)
         while (encoded := await asyncio.to_thread(piece)) is not None:
             self._encoded_size += len(encoded)
             yield encoded

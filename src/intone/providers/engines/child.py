@@ -78,7 +78,6 @@ class EngineChild:
         try:
             await child._greet(timeout_s)
         except BaseException:
-            child.kill()
             await child.close()
             raise
         return child
@@ -102,7 +101,8 @@ class EngineChild:
             EngineCrashedError: The process is dead.
         """
         self._request_id += 1
-        await self._send(Speak(self._request_id, text, voice, rate, sample_rate))
+        speakable = text.encode("utf-8", "replace").decode()  # half a surrogate pair is not
+        await self._send(Speak(self._request_id, speakable, voice, rate, sample_rate))
 
     async def cancel(self) -> None:
         """Ask for the request to be stopped; its last message still comes.
@@ -137,28 +137,23 @@ class EngineChild:
         return decode_from_child(body)
 
     def retire(self) -> None:
-        """Send it away; whoever keeps it closes it."""
+        """Have it replaced: whoever keeps it closes it."""
         self._over.set()
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self._over.set()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
 
     async def over(self) -> None:
         """Wait until it is dead or has been sent away."""
         await self._over.wait()
 
     async def close(self) -> None:
-        """Let the process leave, or end it when it does not, and clear up after it."""
+        """End the process, a request on it included, and clear up after it."""
         self._over.set()
-        self._stdin.close()
+        self._stdin.close()  # a child leaves when its parent seems gone
         try:
             async with asyncio.timeout(_LEAVE_S):
                 await self._gone()
         except TimeoutError:
-            self.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
             await self._gone()
 
     async def _greet(self, timeout_s: float) -> None:

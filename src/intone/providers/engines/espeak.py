@@ -93,7 +93,7 @@ class Espeak:
             ProviderError: The library failed.
         """
         self._select(msgspec.convert(voice, EspeakSettings), rate)
-        data = text.translate(_CONTROLS).encode("utf-8", "replace")
+        data = text.translate(_CONTROLS).encode()
         self._emit, self._error = emit, None
         try:
             status = self._library.espeak_Synth(

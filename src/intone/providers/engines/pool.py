@@ -44,7 +44,7 @@ def usable_cores() -> int:
 class PoolLimits:
     """What the pool puts up with from its processes."""
 
-    #: Seconds without a sign of life in a request after which its process is killed.
+    #: Seconds without a sign of life in a request after which its process is ended.
     silence_s: float = 30.0
     #: Seconds for which a request that nobody wants any more may go on.
     cancel_s: float = 1.0
@@ -91,8 +91,6 @@ class EnginePool:
     async def close(self) -> None:
         """End all processes and the requests on them; safe to call twice."""
         self._refuse(ProviderError("The engine is stopping."))
-        for child in self._children.difference(self._idle):
-            child.kill()
         tasks = [*self._keepers, *self._reclaiming]
         self._keepers = []
         for task in tasks:
@@ -116,7 +114,7 @@ class EnginePool:
         Raises:
             ProviderRejectedError: The request can never succeed.
             EngineCrashedError: The process died.
-            ProviderTimeoutError: The process hung and was killed.
+            ProviderTimeoutError: The process hangs; it is ended.
             ProviderError: The request failed, or no process can be started.
         """
         child = await self._acquire()
@@ -132,7 +130,7 @@ class EnginePool:
                     self._ended(child, message)
         except (EngineCrashedError, ProviderTimeoutError) as error:
             _log.warning("engine.lost", engine=self._engine, pid=child.pid, error=error.code)
-            child.kill()
+            child.retire()
             raise
         finally:
             if not is_over and child.usable:
@@ -191,7 +189,7 @@ class EnginePool:
                 ):
                     pass
         except (TimeoutError, ProviderError):
-            child.kill()
+            child.retire()
         else:
             self._ended(child, last)
 
