@@ -68,7 +68,9 @@ def test_the_first_segment_is_short_and_later_ones_grow():
 
 
 def test_a_long_first_sentence_begins_with_its_first_clause():
-    text = "When the first snow had fallen, " + "the people of the valley went on with their work " * 4
+    text = (
+        "When the first snow had fallen, " + "the people of the valley went on with their work " * 4
+    )
     first, second, *_ = split(text, "en")
     assert first.text == "When the first snow had fallen,"
     assert first.pause_ms < second.pause_ms or second.pause_ms == 0
@@ -91,7 +93,9 @@ def test_wrapped_lines_flow_on():
     assert " ".join(s.spoken for s in split(text, "en")) == text.replace("\n", " ")
 
 
-@pytest.mark.parametrize("text", ["", " \n\t", "...", "🙂🙂", "—!?—", "\u200b", "*" * 5000, "👩‍👩‍👧 !"])
+@pytest.mark.parametrize(
+    "text", ["", " \n\t", "...", "🙂🙂", "—!?—", "\u200b", "*" * 5000, "👩‍👩‍👧 !"]
+)
 def test_a_text_with_nothing_to_speak_has_no_segment(text):
     assert list(split(text, "en")) == []
 

@@ -215,7 +215,8 @@ def _unit_rules(say: Speller) -> tuple[Rule, ...]:
         rule(rf"{START}({NUM}){END}%?(?:\s?[-–]\s?({BARE}))?\ ?([%‰])", percent),
         rule(rf"{START}(\d{{1,2}})'\ ?(\d{{1,2}}(?:\.\d)?)(?:\"|'')", feet),
         rule(
-            rf"{START}(?<![A-Za-z]-)({NUM}){END}(?:{_RANGE})?(?:\ (hundred|thousand|million|billion))?(-|\ ?)"
+            rf"{START}(?<![A-Za-z]-)({NUM}){END}(?:{_RANGE})?"
+            r"(?:\ (hundred|thousand|million|billion))?(-|\ ?)"
             rf"({units})(?![\w²³&'+*^]|-\d){_PER_WORD}(?!/)",
             measured,
         ),

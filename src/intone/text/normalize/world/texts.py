@@ -99,7 +99,7 @@ class Writer:
 
     def _plain(self, found: re.Match[str]) -> str:
         said = self._say.number(self._read(found[1]))
-        things = re.compile(r"\s\w{2,30}([ao]?)s\b").match(found.string, found.end())
+        things = re.compile(r"\s\w{2,30}?([ao]?)s\b").match(found.string, found.end())
         if things and "." not in self._read(found[1]):
             return self._agree(said, feminine=things[1] == "a")
         return said
@@ -151,7 +151,9 @@ class Writer:
         def date(day: int, month: int, year: str, before: str = "") -> str:
             said = say.cardinal(day)
             if language.ordinal_days == "all":
-                said = say.ordinal(day) + ("n" if before else "r")
+                # "der dritte", "am dritten", "dritter"
+                ending = "" if before.lower() == "der " else "n"
+                said = say.ordinal(day) + (ending if before else "r")
             elif language.ordinal_days == "first" and day == 1:
                 said = say.ordinal(1)
             text = language.date.format(
@@ -183,7 +185,7 @@ class Writer:
 
         # German declines the day after these words.
         before = (
-            r"(\b(?:am|vom|zum|dem|den|der|seit|ab|bis|beim)\ )?"
+            r"(\b(?:[Aa]m|[Vv]om|[Zz]um|dem|[Dd]en|[Dd]er|[Ss]eit|[Aa]b|[Bb]is|beim)\ )?"
             if language.ordinal_days == "all"
             else "()"
         )
