@@ -11,7 +11,11 @@ from intone.storage.database import Database
 from intone.storage.open import open_database
 
 #: What `@pytest.mark.requires(name)` may name, and what says whether it is missing.
-_REQUIREMENTS = {"postgres": postgres.missing, "chromium": chromium.missing, "mount": mounts.missing}
+_REQUIREMENTS = {
+    "postgres": postgres.missing,
+    "chromium": chromium.missing,
+    "mount": mounts.missing,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from intone.errors import InvalidInputError
 
@@ -18,6 +19,10 @@ __all__ = ["Settings", "load_settings"]
 
 _PREFIX = "INTONE_"
 
+_Count = Annotated[int, Meta(ge=0)]
+#: A day at most: what waits longer has been forgotten.
+_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How this server runs. Each field is also `INTONE_<NAME>` and a key of `intone.toml`."""
@@ -26,28 +31,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data_dir: Path = Path("intone-data")
     #: Address to listen on; the default is reachable from this machine alone.
     host: str = "127.0.0.1"
-    port: int = 8420
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8420
     #: postgresql://… instead of a SQLite file in the data folder.
     database_url: str | None = None
     #: Whether `serve` also renders; without, start `intone worker` beside it.
     worker: bool = True
     #: How many jobs one process renders at once; 0: twice the number of cores.
-    worker_concurrency: int = 0
+    worker_concurrency: _Count = 0
     #: Processes of the local engine; 0: one a core.
-    engine_processes: int = 0
+    engine_processes: _Count = 0
     #: A plans.toml of your own.
     plans_file: Path | None = None
     #: The first key of a new data folder, instead of a random one.
     bootstrap_key: str | None = None
 
     #: Largest request body, in bytes.
-    max_body_bytes: int = 1024 * 1024
+    max_body_bytes: Annotated[int, Meta(ge=1)] = 1024 * 1024
     #: Seconds within which a request's body must have arrived.
-    body_timeout_s: float = 30.0
+    body_timeout_s: _Seconds = 30.0
     #: Seconds between two sweeps of what has expired.
-    retention_sweep_s: float = 60.0
+    retention_sweep_s: _Seconds = 60.0
     #: Hours a finished job is kept, instead of what its plan says.
-    retention_hours: float | None = None
+    retention_hours: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
 
     #: An identity provider whose access tokens are accepted (its issuer URL).
     oidc_issuer: str | None = None
@@ -69,9 +74,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policy_fail_open: bool = False
 
     #: debug, info, warning or error.
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: json or console.
-    log_format: str = "console"
+    log_format: Literal["json", "console"] = "console"
 
     @property
     def database(self) -> str:
@@ -126,11 +131,14 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        lines = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}.") from error
+    if "data_dir" in lines:
+        raise InvalidInputError(f"{path} lies in the data folder, so it cannot set data_dir.")
+    return {name: value for name, value in lines.items() if value != ""}
 
 
 def _decode(kind: type, value: Any) -> Any:

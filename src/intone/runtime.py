@@ -26,11 +26,13 @@ from intone.core.service import Core
 from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.core.watch import Watchers
-from intone.errors import IntoneError
+from intone.errors import IntoneError, InvalidInputError
 from intone.providers.registry import create_providers
 from intone.queue.open import open_queue
 from intone.storage.blobs import BlobStore
+from intone.storage.database import LostRaceError
 from intone.storage.open import open_database
+from intone.text.segments import split
 from intone.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class Runtime:
 
     async def work(self) -> None:
         """Render jobs until cancelled."""
-        await asyncio.to_thread(_load_audio_libraries)
+        await asyncio.to_thread(_warm_up)
         concurrency = self.settings.worker_concurrency or 2 * self.settings.cores
         handlers = {jobs.RENDER: self.renderer.run}
         await Worker(self.queue, handlers, concurrency=concurrency).run()
@@ -201,10 +203,11 @@ def _listed(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
 
 
-def _load_audio_libraries() -> None:
-    """Import what the first job would else wait for."""
+def _warm_up() -> None:
+    """Import and prepare what the first job would else wait for."""
     for name in ("numpy", "soxr", "lameenc"):
         importlib.import_module(name)
+    list(split("1 word.", "en"))  # compiles the rules
 
 
 def _ping(tx: Transaction) -> None:
@@ -215,8 +218,10 @@ def _bootstrap(tx: Transaction, plans: Mapping[str, Plan], preset_key: str | Non
     """Make the default workspace and its first key where there is no workspace yet."""
     if workspaces.list_all(tx):
         return None
-    workspace = workspaces.create(
-        tx, DEFAULT_WORKSPACE, plans.get("unlimited") or next(iter(plans.values()))
-    )
+    plan = plans.get("unlimited") or next(iter(plans.values()))
+    try:
+        workspace = workspaces.create(tx, DEFAULT_WORKSPACE, plan)
+    except InvalidInputError:
+        raise LostRaceError from None  # another process started at the same moment
     new = keys.create(tx, workspace.id, "first", ("speak", "manage"), secret=preset_key)
     return new.secret

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from intone.api.metrics import Metrics
 from intone.api.middleware import BodyLimits
 from intone.api.protocol import EnvelopeProtocol
 from intone.api.voice_jobs.dialect import VOICE_JOBS
+from intone.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -31,6 +33,8 @@ _log = structlog.get_logger(__name__)
 _GRACE_S = 10
 #: Seconds an idle connection is kept.
 _KEEP_ALIVE_S = 75
+#: Connections that may wait to be accepted.
+_BACKLOG = 2048
 
 
 def create_server_app(runtime: Runtime) -> Litestar:
@@ -87,7 +91,11 @@ class _Server(uvicorn.Server):
 
 
 async def run_server(runtime: Runtime) -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process is told to stop.
+
+    Raises:
+        UnavailableError: Somebody else listens at the address, or there is no such address.
+    """
     settings = runtime.settings
     config = uvicorn.Config(
         create_server_app(runtime),
@@ -103,4 +111,13 @@ async def run_server(runtime: Runtime) -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    await _Server(config).serve()
+    await _Server(config).serve([_listen(settings.host, settings.port)])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # Here and not in uvicorn, which ends the process where it fails.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise UnavailableError(f"{host}:{port} cannot be listened on: {error.strerror}.") from error

@@ -70,7 +70,7 @@ def test_say_reads_standard_input_and_knows_voices_styles_and_languages(tmp_path
     for wrong in (
         ["--voice", "nobody"],
         ["--style", "unknown"],
-        ["--language", "tlh"],
+        ["--language", "xx"],
         ["--rate", "9"],
     ):
         result = intone("say", "Hello.", "-o", str(out), *wrong)
@@ -212,8 +212,8 @@ def test_the_demo_leaves_playable_files_whose_length_fits_the_text(tmp_path):
     for file in ("article.mp3", "article.wav"):
         audio = decode((tmp_path / "out" / file).read_bytes())
         lengths.append(audio.duration)
-        frames = audio.samples[: len(audio.samples) // 2400 * 2400].reshape(-1, 2400).astype(float)
-        loud = np.sqrt((frames**2).mean(axis=1)) > 100
+        frames = audio.samples[0][: audio.samples.shape[1] // 2400 * 2400].reshape(-1, 2400)
+        loud = np.sqrt((frames**2).mean(axis=1)) > 0.003
         assert loud.mean() > 0.6, "it is mostly silence"
     lengths.append((tmp_path / "out" / "article.pcm").stat().st_size / 48_000)
     assert max(lengths) - min(lengths) < 0.2

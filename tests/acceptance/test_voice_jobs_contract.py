@@ -325,7 +325,9 @@ def test_a_finished_job_says_everything(client):
     assert abs(job["duration_ms"] - len(pcm) / 2 / 16) <= 1
 
 
-@pytest.mark.parametrize("job_id", ["x", "0", str(uuid.uuid4()), "..", "%00", "a" * 5000])
+@pytest.mark.parametrize(
+    "job_id", ["x", "0", "6a4c2f0e-9b1d-4c3a-8e5f-0a1b2c3d4e5f", "..", "%00", "a" * 5000]
+)
 @pytest.mark.parametrize("tail", ["", "/audio", "/events"])
 def test_an_unknown_job_is_a_404(client, job_id, tail):
     error_of(client.get(f"/v1/voice/jobs/{job_id}{tail}"), 404, "not_found")

@@ -63,6 +63,7 @@ async def live_app(limits: BodyLimits) -> AsyncIterator[LiveApp]:
         log_level="critical",
         server_header=False,
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=1,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

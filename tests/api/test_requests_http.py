@@ -185,11 +185,30 @@ async def test_the_document_describes_the_body_and_its_examples_work(live_app):
         assert answer.status == 304
 
 
+async def test_a_handler_of_several_paths_and_methods_has_an_id_for_each(live_app):
+    async with live_app.http.get("/openapi.json") as answer:
+        paths = (await answer.json())["paths"]
+    ids = {
+        (version, method): paths[f"/{version}/small/audio/{{path}}"][method]["operationId"]
+        for version in ("v1", "v2")
+        for method in ("get", "head")
+    }
+    assert ids == {
+        ("v1", "get"): "getAudio",
+        ("v1", "head"): "getAudioHead",
+        ("v2", "get"): "getAudioV2",
+        ("v2", "head"): "getAudioV2Head",
+    }
+
+
 async def test_the_document_shows_the_dialects_envelope_and_never_the_frameworks(live_app):
     async with live_app.http.get("/openapi.json") as answer:
         document = await answer.json()
     responses = document["paths"]["/v1/small/orders/{number}"]["get"]["responses"]
-    assert set(responses["default"]["content"]["application/json"]["example"]) == {"small"}
+    assert set(responses) == {"200", "400", "404", "500"}
+    for status in ("400", "404", "500"):
+        examples = responses[status]["content"]["application/json"]["examples"]
+        assert all(set(example["value"]) == {"small"} for example in examples.values())
     assert "status_code" not in json.dumps(document)
 
 

@@ -1,6 +1,9 @@
 """API keys: shape, hashing, rotation and revocation."""
 
+import asyncio
+import contextlib
 import re
+import threading
 
 import pytest
 
@@ -146,3 +149,29 @@ async def test_unknown_scopes_are_refused(database, ws):
 async def test_an_unknown_key_cannot_be_revoked(database):
     with pytest.raises(NotFoundError):
         await database.write(keys.revoke, "nope")
+
+
+async def test_rotations_at_once_make_one_successor(database, ws, monkeypatch):
+    new = await database.write(keys.create, ws, "app")
+    meeting, insert = threading.Barrier(2), keys._insert
+
+    def insert_together(*args):
+        with contextlib.suppress(threading.BrokenBarrierError):  # SQLite lets one in at a time
+            meeting.wait(1)
+        return insert(*args)
+
+    monkeypatch.setattr(keys, "_insert", insert_together)
+    results = await asyncio.gather(
+        *(database.write(keys.rotate, new.key.id, 1) for _ in range(2)), return_exceptions=True
+    )
+    assert {type(result) for result in results} == {keys.NewKey, InvalidInputError}
+    assert len(await database.read(keys.list_keys, ws)) == 2
+
+
+async def test_an_imported_key_is_rotated_into_one_of_ours(database, ws, access):
+    old = await database.write(keys.import_key, ws, "moved", ("speak",), "vg_live_" + "x" * 24)
+    new = await database.write(keys.rotate, old.key.id, 24)
+    assert new.secret.startswith("in_live_")
+    for secret in (old.secret, new.secret):
+        assert (await access.authenticate(secret)).scopes == {"speak"}
+    await asyncio.gather(*access._notes)

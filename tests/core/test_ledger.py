@@ -184,3 +184,19 @@ class LedgerMachine(RuleBasedStateMachine):
 
 TestLedgerMachine = LedgerMachine.TestCase
 TestLedgerMachine.settings = settings(max_examples=12, stateful_step_count=40, deadline=None)
+
+
+async def test_a_smaller_plan_in_a_new_month_takes_nothing_of_what_was_granted(
+    database, monkeypatch
+):
+    """Last month's spending was the old plan's to pay, though nobody has renewed it yet."""
+    plans = load_plans()
+    ws = await database.write(workspace, "downgraded", plans["growth"])
+    await database.write(ledger.grant, ws, "characters", 5_000, "test")
+    hold_id, _ = await database.write(ledger.hold, ws, "characters", 400_000)
+    await database.write(ledger.settle, hold_id)
+    later = datetime(2099, 1, 31, tzinfo=UTC)
+    monkeypatch.setattr(ledger, "now_ms", lambda: int(later.timestamp() * 1000))
+    await database.write(ledger.adopt_plan, ws, plans["starter"])
+    after = await database.read(ledger.balance, ws, "characters")
+    assert (after.limit, after.remaining, after.spent) == (105_000, 105_000, 0)

@@ -74,7 +74,7 @@ class Core:
 
 @post(
     "/v1/small/orders",
-    guards=[require("speak")],
+    before_request=require("speak"),
     security=SECURITY,
     opt=describe(body=Order, examples={"short": Order("Hello", Output("pcm"))}),
 )
@@ -89,7 +89,7 @@ async def order(request: Request[Any, Any, Any]) -> dict[str, Any]:
     }
 
 
-@post("/v1/small/managed", guards=[require("manage")])
+@post("/v1/small/managed", before_request=require("manage"))
 async def managed(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {"managed": "yes"}
 
@@ -148,7 +148,7 @@ async def live(request: Request[Any, Any, Any]) -> ASGIResponse:
         finally:
             core.left.set()
 
-    return await live_response(chunks(), media_type="audio/mpeg", filename="live.mp3")
+    return await live_response(request, chunks(), media_type="audio/mpeg", filename="live.mp3")
 
 
 @get("/v1/small/events/{count:int}")

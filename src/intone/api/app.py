@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
+from litestar.routes import HTTPRoute
 
-from intone.api.docs import docs_routes, openapi_config
+from intone.api.docs import docs_routes
 from intone.api.failures import ErrorRenderer
 from intone.api.metrics import Metrics
 from intone.api.middleware import BodyLimits, Platform
+from intone.api.openapi import openapi_config
 from intone.api.operations import operations_routes
 
 if TYPE_CHECKING:
@@ -59,6 +61,15 @@ def create_app(
         debug=False,
         pdb_on_exception=False,
     )
+    _complete_options(app)
     app.state.core = core
     app.asgi_handler = Platform(app.asgi_handler, render, metrics, limits or BodyLimits())
     return app
+
+
+def _complete_options(app: Litestar) -> None:
+    """Have OPTIONS name all methods of a path: Litestar's answer knows its first handler alone."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            options, _ = route.route_handler_map["OPTIONS"]
+            options(route.create_options_handler(route.path).fn)

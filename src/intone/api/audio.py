@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from intone.api.dialect import RangeNotSatisfiableError
+from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 
     from litestar import Request
 
     #: Reads the bytes `start` to `end` (exclusive) of the blob at a path.
     ReadRange = Callable[[str, int, int], AsyncIterator[bytes]]
+
+T = TypeVar("T")
 
 __all__ = ["StoredAudio", "live_response", "stored_response"]
 
@@ -91,6 +95,7 @@ async def stored_response(
 
 
 async def live_response(
+    request: Request[Any, Any, Any],
     chunks: AsyncGenerator[bytes, None],
     *,
     media_type: str,
@@ -103,13 +108,18 @@ async def live_response(
     later one cuts the connection. When the client leaves, the generator is closed.
 
     Args:
+        request: The request; its body was not asked for.
         chunks: The audio.
         media_type: Its type.
         filename: The name a browser saves it under.
         headers: Further headers.
+
+    Raises:
+        InvalidInputError: The client has left before the first chunk; nobody will read this.
+        IntoneError: Whatever the generator raises before its first chunk.
     """
     return ASGIStreamingResponse(
-        iterator=await _primed(chunks),
+        iterator=await _unless_left(request, _primed(chunks)),
         headers={
             **(headers or {}),
             **_file_headers(filename),
@@ -136,8 +146,8 @@ def _none_match(header: str, etag: str) -> bool:
 
 def _span(request: Request[Any, Any, Any], etag: str, total: int) -> tuple[int, int] | None:
     """The bytes asked for, start and end (exclusive), or None for all of them."""
-    if request.headers.get("if-range", etag) != etag:
-        return None
+    if not total or request.headers.get("if-range", etag) != etag:
+        return None  # of nothing no part can be had, but all of it
     match = _RANGE.fullmatch(request.headers.get("range", "").strip())
     if match is None or max(map(len, match.groups())) > _LONGEST_NUMBER:
         return None
@@ -164,6 +174,24 @@ async def _read(
     if end > offset:
         async for chunk in read_range(audio.path, max(start - offset, 0), end - offset):
             yield chunk
+
+
+async def _unless_left(request: Request[Any, Any, Any], coming: Coroutine[Any, Any, T]) -> T:
+    """What is coming, unless the client leaves before: then it is cancelled."""
+
+    async def leave() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        raise InvalidInputError("The connection ended before the answer began.")
+
+    tasks = asyncio.ensure_future(coming), asyncio.ensure_future(leave())
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return cast("T", await (tasks[0] if tasks[0] in done else tasks[1]))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _primed(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

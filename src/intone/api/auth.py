@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from litestar.connection import ASGIConnection
     from litestar.datastructures import Headers
-    from litestar.handlers import BaseRouteHandler
     from litestar.openapi.spec import SecurityRequirement
 
     from intone.core.access import Access, Principal
@@ -47,15 +46,16 @@ def credential_of(headers: Headers) -> str:
 
 
 def require(scope: str) -> Callable[..., Coroutine[Any, Any, None]]:
-    """A Litestar guard that lets only principals with this scope through.
+    """For a handler's `before_request`: lets only principals with this scope through.
 
-    It runs before the request's body is read. The handler asks `principal_of` who it was.
+    It runs before the request's body is read. The handler asks `principal_of` who it was. Not
+    one of Litestar's `guards`: for those it copies the whole route handler at every request.
 
     Args:
         scope: `speak` or `manage`.
     """
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         access = cast("Access", connection.app.state.core.access)
         principal = await access.authenticate(credential_of(connection.headers))
         connection.scope["state"][_PRINCIPAL] = principal

@@ -3,7 +3,7 @@
 Litestar's own `data:` parameter turns `"1.5"` into a number and keeps the last of two
 equal keys, and a handler cannot see what was ignored. So a handler asks for its body
 itself, `body = await read_json(request, CreateJob)`, and documents it with
-`opt=json_body(CreateJob, …)`.
+`opt=describe(body=CreateJob, …)`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,20 @@ from intone.api.explain import explain
 from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from litestar import Request
 
-__all__ = ["DocumentedBody", "JsonBody", "decode_json", "json_body", "read_json"]
+__all__ = ["JsonBody", "decode_json", "read_json"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 #: Deepest nesting a body may have; our deepest schema needs four.
 _MAX_DEPTH = 32
-#: Longest number we read, in characters; every 64-bit integer and double fits.
-_LONGEST_NUMBER = 32
+#: No 64-bit integer has more characters.
+_LONGEST_INTEGER = 20
 _INT64 = range(-(2**63), 2**63)
 #: Integers up to here are doubles too, so that 1.0 and 1 mean the same.
 _EXACT = 2**53
 _TOO_DEEP = "The body is nested too deeply."
-_OPT_KEY = "json_body"
 _CONTAINERS = (dict, list)
 
 
@@ -52,32 +49,6 @@ class JsonBody(Generic[T]):
     fingerprint: bytes
     #: Dotted names of fields that the Struct does not have and that were ignored, sorted.
     unknown_fields: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentedBody:
-    """What the OpenAPI document says of a handler's body."""
-
-    struct: type[msgspec.Struct]
-    #: By name, bodies that work as they stand.
-    examples: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, opt: Mapping[str, Any]) -> DocumentedBody | None:
-        """The documentation in a handler's `opt`, if it has any."""
-        return opt.get(_OPT_KEY)
-
-
-def json_body(
-    struct: type[msgspec.Struct], examples: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """The `opt` of a handler that reads this body, for the OpenAPI document.
-
-    Args:
-        struct: The Struct that the handler gives to `read_json`.
-        examples: By name, bodies that work as they stand.
-    """
-    return {_OPT_KEY: DocumentedBody(struct, examples or {})}
 
 
 async def read_json(request: Request[Any, Any, Any], struct: type[T]) -> JsonBody[T]:
@@ -150,10 +121,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _integer(text: str) -> int:
-    if len(text) > _LONGEST_NUMBER or (number := int(text)) not in _INT64:
-        raise InvalidInputError(f"The number {text[:20]}… is too large.")
-    return number
+def _integer(text: str) -> float | int:
+    if len(text) <= _LONGEST_INTEGER and (number := int(text)) in _INT64:
+        return number
+    return _float(text)  # as good as what most readers of JSON keep of it
 
 
 def _float(text: str) -> float | int:

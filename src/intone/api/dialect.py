@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from litestar import Response
 
 from intone.errors import (
@@ -128,9 +129,23 @@ def dialect_of(path: str, dialects: Sequence[Dialect]) -> Dialect | None:
     return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
 
 
-def neutral_envelope(error: IntoneError, _: RequestContext) -> Response[Any]:
+class Failure(msgspec.Struct, frozen=True):
+    """What went wrong."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class FailureEnvelope(msgspec.Struct, frozen=True):
+    """An error of a path that is no dialect's."""
+
+    error: Failure
+
+
+def neutral_envelope(error: IntoneError, _: RequestContext) -> Response[FailureEnvelope]:
     """The envelope of paths that are no dialect's."""
     return Response(
-        {"error": {"code": error.code, "message": error.message, "retryable": error.retryable}},
+        FailureEnvelope(Failure(error.code, error.message, error.retryable)),
         status_code=status_of(error),
     )

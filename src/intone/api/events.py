@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from litestar.response.base import ASGIResponse
 
-__all__ = ["Event", "event_stream"]
+__all__ = ["Event", "event_stream", "frame"]
 
 #: A line of this many seconds' silence keeps proxies from closing the connection.
 HEARTBEAT_SECONDS = 15.0
@@ -24,7 +24,7 @@ class Event(NamedTuple):
     """One event: its name, its data (sent as JSON) and its id, by which a client can resume."""
 
     event: str
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] | msgspec.Struct
     id: str | None = None
 
 
@@ -62,7 +62,7 @@ async def _frames(events: AsyncIterator[Event], heartbeat: float) -> AsyncGenera
             except StopAsyncIteration:
                 return
             following = None
-            yield _frame(event)
+            yield frame(event)
     finally:
         if following is not None and not following.done():
             following.cancel()
@@ -75,7 +75,8 @@ async def _next(events: AsyncIterator[Event]) -> Event:
     return await anext(events)
 
 
-def _frame(event: Event) -> bytes:
+def frame(event: Event) -> bytes:
+    """An event as it is sent."""
     identity = "" if event.id is None else f"id: {event.id}\n"
     data = msgspec.json.encode(event.data).decode()
     return f"{identity}event: {event.event}\ndata: {data}\n\n".encode()

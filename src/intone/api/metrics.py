@@ -24,10 +24,14 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """The counters of one server, in a registry of its own; other rooms may add theirs to it."""
+    """The counters of one server.
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    Args:
+        registry: Where they are shown, with those of other rooms; by default one of its own.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
             "intone_http_requests",

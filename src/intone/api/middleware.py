@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from litestar import Request
 
+from intone.api.protocol import MAX_HEAD_BYTES
+from intone.core.ids import new_id
 from intone.errors import InvalidInputError, PayloadTooLargeError
 
 if TYPE_CHECKING:
@@ -144,12 +145,12 @@ class Exchange:
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: BodyLimits) -> None:
-        self.request_id = str(uuid.uuid4())
+        self.request_id = new_id()
         self.status = 0
         #: Bytes of the answer's body.
         self.sent = 0
         self.client_left = False
-        #: The client left before its request was whole.
+        #: The client left before its request was whole or its answer had begun.
         self.cut_short = False
         self.complete = False
         self._scope: Scope = scope
@@ -168,9 +169,11 @@ class Exchange:
 
         Raises:
             PayloadTooLargeError: The announced body is too large.
-            InvalidInputError: The body is compressed.
+            InvalidInputError: The head itself is too long, or the body is compressed.
         """
+        head = len(self._scope["raw_path"]) + len(self._scope["query_string"])
         for name, value in self._scope["headers"]:
+            head += len(name) + len(value)
             if name == b"content-length":
                 self._length = int(value)
                 self._reading = self._length > 0
@@ -180,6 +183,8 @@ class Exchange:
                 raise InvalidInputError(
                     "A compressed body is not accepted; send it without Content-Encoding."
                 )
+        if head > MAX_HEAD_BYTES:
+            raise InvalidInputError(f"The request's head is longer than {MAX_HEAD_BYTES} bytes.")
         if (self._length or 0) > self._limits.max_bytes:
             raise self._too_large()
 
@@ -191,7 +196,9 @@ class Exchange:
         """The next message from the client, within the limits."""
         if not self._reading:
             message = await self._receive()
-            self.client_left |= message["type"] == "http.disconnect" and not self.complete
+            if message["type"] == "http.disconnect" and not self.complete:
+                self.client_left = True
+                self.cut_short = not self.status
             return message
         try:
             async with asyncio.timeout_at(self._deadline):

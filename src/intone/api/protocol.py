@@ -1,8 +1,9 @@
-"""HTTP/1.1 for uvicorn, with our envelope where a request cannot even be parsed."""
+"""HTTP/1.1 for uvicorn: our envelope where a request cannot be parsed, and a limit to its head."""
 
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -10,21 +11,89 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from intone.api.dialect import RequestContext, neutral_envelope
 from intone.errors import InvalidInputError
 
-__all__ = ["EnvelopeProtocol"]
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["MAX_HEAD_BYTES", "EnvelopeProtocol"]
+
+#: Longest head of a request: its first line and its headers. The parser would go on collecting,
+#: in time that grows with the square of the length.
+MAX_HEAD_BYTES = 64 * 1024
 
 
 class EnvelopeProtocol(HttpToolsProtocol):
     """For `uvicorn.Config(http=EnvelopeProtocol)`.
 
     What httptools refuses, a Content-Length that contradicts itself for example, never becomes a
-    request, so no dialect can answer it; uvicorn alone would send a line of text.
+    request, so no dialect can answer it; uvicorn alone would send a line of text. It would also
+    wait for a request's head for ever; here that takes no longer than an idle connection may.
     """
 
-    def send_400_response(self, msg: str) -> None:
+    #: While a head is awaited: what ends the waiting.
+    _patience: asyncio.TimerHandle | None = None
+    #: How much of that head has come.
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Await the first head."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more will come."""
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """A head is whole; the platform judges it from here on."""
+        self._head_is_here()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what comes, as long as a head in it does not grow too long."""
+        super().data_received(data)
+        if self._patience is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(f"The request's head is longer than {MAX_HEAD_BYTES} bytes.")
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - a sentence of uvicorn's
         """Answer what cannot be parsed, and close the connection."""
+        self._refuse("This is not a valid HTTP request.")
+
+    def _await_head(self) -> None:
+        self._head_is_here()
+        self._patience = self.loop.call_later(self.timeout_keep_alive, self._out_of_patience)
+
+    def _head_is_here(self) -> None:
+        self._head_bytes = 0
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _out_of_patience(self) -> None:
+        if self._head_bytes:
+            seconds = self.timeout_keep_alive
+            self._refuse(f"The request's head did not arrive within {seconds} seconds.")
+        else:
+            self.transport.close()
+
+    def _refuse(self, sentence: str) -> None:
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if not cycle.more_body:
+                cycle.keep_alive = False  # what follows a good request must not spoil its answer
+                return
+            if cycle.response_started or self.pipeline:
+                self.transport.close()
+                return
         request_id = str(uuid.uuid4())
-        error = InvalidInputError(f"This is not a valid HTTP request: {msg}")
-        envelope = neutral_envelope(error, RequestContext(request_id, "", ""))
+        envelope = neutral_envelope(InvalidInputError(sentence), RequestContext(request_id, "", ""))
         body = msgspec.json.encode(envelope.content)
         self.logger.warning("malformed request, answered with request id %s", request_id)
         head = (

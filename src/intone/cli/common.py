@@ -88,6 +88,9 @@ def _command(
             raise SystemExit(130) from None
         except BrokenPipeError:
             raise SystemExit(0) from None
+        except OSError as error:
+            print(f"intone: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
 
     return run
 

@@ -15,7 +15,8 @@ from intone.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from intone.core.jobs import Order, Recording
+    from intone.core.jobs import Order
+    from intone.core.recordings import Recording
     from intone.core.voices import VoiceCatalogue
     from intone.providers.base import Provider
 
@@ -45,6 +46,9 @@ async def say(
     from intone.core.voices import VoiceCatalogue
     from intone.providers.registry import create_providers
 
+    text = sys.stdin.read() if text == "-" else text
+    if not text.strip():
+        raise InvalidInputError("There is nothing to say.")
     audio_format = _FORMATS.get(output.suffix.lower())
     if audio_format is None:
         raise InvalidInputError("The output file's name must end in .mp3, .wav or .pcm.")
@@ -62,7 +66,7 @@ async def say(
             f"{chosen.name} speaks in these styles: {', '.join(chosen.styles)}."
         )
     order = Order(
-        text=sys.stdin.read() if text == "-" else text,
+        text=text,
         voice=chosen.slug,
         language=chosen.languages[0],
         retention_hours=0,

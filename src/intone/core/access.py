@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from intone.core import keys, workspaces
-from intone.errors import NotFoundError, UnauthenticatedError
+from intone.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
@@ -76,16 +76,17 @@ class Access:
 
         Raises:
             UnauthenticatedError: It opens nothing here, or not any more.
-            UnavailableError: The identity provider cannot be asked.
+            UnavailableError: The identity provider cannot be asked, or this server does not have
+                the workspace's plan.
         """
-        if keys.looks_valid(credential):
-            return await self._by_key(credential)
+        digest = keys.digest(credential)
+        if digest in self._known or keys.looks_valid(credential):
+            return await self._by_key(digest)
         if self._tokens is not None and credential.count(".") == 2:  # noqa: PLR2004 - a JWS has three parts
             return await self._by_token(self._tokens, credential)
         raise UnauthenticatedError
 
-    async def _by_key(self, secret: str) -> Principal:
-        digest = keys.digest(secret)
+    async def _by_key(self, digest: bytes) -> Principal:
         row = await self._lookup(digest)
         now = now_ms()
         if row is None or row["revoked_at"] is not None:
@@ -96,11 +97,19 @@ class Access:
         return Principal(
             workspace_id=row["workspace_id"],
             workspace_name=row["name"],
-            plan=workspaces.plan_named(self._plans, row["plan"]),
+            plan=self._plan(row["plan"]),
             scopes=frozenset(row["scopes"].split()),
             key_id=row["id"],
             subject=row["id"],
         )
+
+    def _plan(self, name: str) -> Plan:
+        try:
+            return self._plans[name]
+        except KeyError:
+            raise UnavailableError(
+                f"This server's plans do not have {name!r}, the plan of this workspace."
+            ) from None
 
     async def _lookup(self, digest: bytes) -> Row | None:
         # Unknown keys are remembered as well, so that guessing costs no reads.
@@ -118,7 +127,9 @@ class Access:
     def _note(self, digest: bytes, row: Row, now: int) -> None:
         if (row["last_used_at"] or 0) > now - _USE_NOTED_EVERY_MS:
             return
-        self._known[digest] = (time.monotonic(), {**row, "last_used_at": now})
+        asked, known = self._known.get(digest, (0.0, None))
+        if known is row:  # else somebody has asked again meanwhile, and knows better
+            self._known[digest] = (asked, {**row, "last_used_at": now})
         task = asyncio.create_task(self._database.write(_note_use, row["id"]))
         self._notes.add(task)
         task.add_done_callback(self._forget)
@@ -139,7 +150,7 @@ class Access:
         return Principal(
             workspace_id=workspace.id,
             workspace_name=workspace.name,
-            plan=workspaces.plan_named(self._plans, workspace.plan),
+            plan=self._plan(workspace.plan),
             scopes=identity.scopes,
             key_id=None,
             subject=identity.subject,

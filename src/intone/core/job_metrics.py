@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from intone.core.jobs import Job, Recording
+    from intone.core.jobs import Job
+    from intone.core.recordings import Recording
     from intone.queue.base import QueueDepth
 
 __all__ = ["JobMetrics"]

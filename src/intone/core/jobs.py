@@ -6,17 +6,19 @@ under which it works; when the lease has passed to another, they raise and chang
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from intone.core import ledger
+from intone.core import ledger, recordings
+from intone.core.ids import new_id
+from intone.core.recordings import recording_of
 from intone.errors import IntoneError, LeaseLostError, NotFoundError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
+    from intone.core.recordings import Recording
     from intone.queue.base import Claim, Queue
     from intone.storage.database import Row, Transaction
 
@@ -26,7 +28,6 @@ __all__ = [
     "Job",
     "JobState",
     "Order",
-    "Recording",
     "advance",
     "begin",
     "cancel",
@@ -44,6 +45,13 @@ ENDED: frozenset[JobState] = frozenset({"ready", "failed", "cancelled"})
 RENDER = "render"
 
 _HOUR_MS = 3_600_000
+
+#: Characters a second that every workspace can count on, however much others have waiting.
+_FAIR_SHARE = 100
+#: Longest that a backlog can put a job behind those of others, in seconds.
+_MOST_DEFERRED_S = 30 * 86_400
+#: Turns are counted in seconds from 2026 on, as PostgreSQL's priorities have 32 bits.
+_TURNS_BEGAN_S = 1_767_225_600
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,23 +73,6 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     #: In Hz.
     sample_rate: int = 24_000
     channels: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """The finished audio of a job."""
-
-    #: Its path in the blob store.
-    blob: str
-    format: str
-    sample_rate: int
-    channels: int
-    bytes: int
-    duration_ms: int
-    #: Integrated loudness in LUFS after EBU R128; None for silence.
-    loudness: float | None
-    #: Hex digest of the bytes, its entity tag.
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +104,11 @@ INSERT INTO jobs
   (id, workspace_id, dialect, state, spec, tag, hold_id, progress, attempts, created_at)
 VALUES (:id, :workspace_id, :dialect, 'queued', :spec, :tag, :hold_id, 0, 0, :now)
 """
-_SELECT = """
+_SELECT = f"""
 SELECT j.id, j.workspace_id, j.dialect, j.state, j.spec, j.tag, j.progress, j.attempts,
   j.error_code, j.error_message, j.error_retryable,
   j.created_at, j.started_at, j.ended_at, j.expires_at,
-  r.blob, r.format, r.sample_rate, r.channels, r.bytes, r.duration_ms, r.loudness_mlufs, r.sha256
+  {recordings.COLUMNS}
 FROM jobs j LEFT JOIN recordings r ON r.job_id = j.id
 """
 _FIND = (
@@ -127,10 +118,11 @@ WHERE j.id = :id AND j.workspace_id = :workspace_id
   AND (j.expires_at IS NULL OR j.expires_at > :now)
 """
 )
+# Claims are numbered, so one that is overtaken before it begins can be told from its successor.
 _BEGIN = """
-UPDATE jobs SET state = 'running', lease = :lease, progress = 0, attempts = attempts + 1,
+UPDATE jobs SET state = 'running', lease = :lease, progress = 0, attempts = :attempt,
   started_at = COALESCE(started_at, :now)
-WHERE id = :id AND state IN ('queued', 'running', 'enhancing')
+WHERE id = :id AND attempts < :attempt AND state IN ('queued', 'running', 'enhancing')
 """
 _ADVANCE = """
 UPDATE jobs SET state = :state, progress = :progress
@@ -152,12 +144,6 @@ UPDATE jobs SET state = 'cancelled', lease = NULL, ended_at = :now, expires_at =
 WHERE id = :id AND workspace_id = :workspace_id AND state IN ('queued', 'running', 'enhancing')
 RETURNING hold_id
 """
-_INSERT_RECORDING = """
-INSERT INTO recordings (job_id, blob, format, sample_rate, channels, bytes, duration_ms,
-  loudness_mlufs, sha256, created_at)
-VALUES (:job_id, :blob, :format, :sample_rate, :channels, :bytes, :duration_ms,
-  :loudness_mlufs, :sha256, :now)
-"""
 
 
 def insert(
@@ -168,10 +154,22 @@ def insert(
     dialect: str,
     order: Order,
     hold_id: str,
+    backlog: int,
     tag: str | None,
 ) -> str:
-    """Write a queued job and its queue entry; returns its id."""
-    job_id = str(uuid.uuid4())
+    """Write a queued job and its queue entry; returns its id.
+
+    Args:
+        tx: The unit of work.
+        queue: Where its entry goes.
+        workspace_id: Whose job.
+        dialect: By which API it came.
+        order: What to speak, and how.
+        hold_id: What pays for it.
+        backlog: Characters that the workspace has waiting before this job.
+        tag: The client's own mark.
+    """
+    job_id, now = new_id(), now_ms()
     tx.execute(
         _INSERT,
         id=job_id,
@@ -180,9 +178,9 @@ def insert(
         spec=msgspec.json.encode(order).decode(),
         tag=tag,
         hold_id=hold_id,
-        now=now_ms(),
+        now=now,
     )
-    queue.enqueue(tx, RENDER, job_id)
+    queue.enqueue(tx, RENDER, job_id, priority=_turn(now, backlog))
     return job_id
 
 
@@ -198,17 +196,22 @@ def find(tx: Transaction, workspace_id: str, job_id: str) -> Job:
     return _job(row)
 
 
-def begin(tx: Transaction, claim: Claim) -> Job:
-    """Take the job up under a fresh lease.
+def begin(tx: Transaction, queue: Queue, claim: Claim) -> Job | None:
+    """Take the job up under a fresh lease; None where it has ended, and its entry ends as well.
 
     Raises:
-        LeaseLostError: The job has ended meanwhile.
+        LeaseLostError: Another worker has it, or it was cancelled.
     """
-    if not tx.execute(_BEGIN, id=claim.subject, lease=claim.token, now=now_ms()):
-        raise LeaseLostError
+    begun = tx.execute(
+        _BEGIN, id=claim.subject, lease=claim.token, attempt=claim.attempt, now=now_ms()
+    )
     row = tx.one(_SELECT + "WHERE j.id = :id", id=claim.subject)
-    assert row is not None
-    return _job(row)
+    if begun and row is not None:
+        return _job(row)
+    if row is None or row["state"] in ENDED:
+        queue.complete(tx, claim)
+        return None
+    raise LeaseLostError
 
 
 def advance(
@@ -230,21 +233,8 @@ def finish(tx: Transaction, queue: Queue, claim: Claim, job: Job, recording: Rec
     Raises:
         LeaseLostError: Another worker has it, or it was cancelled.
     """
-    loudness = None if recording.loudness is None else round(recording.loudness * 1000)
     hold_id = _end(tx, claim, job, state="ready")
-    tx.execute(
-        _INSERT_RECORDING,
-        job_id=job.id,
-        blob=recording.blob,
-        format=recording.format,
-        sample_rate=recording.sample_rate,
-        channels=recording.channels,
-        bytes=recording.bytes,
-        duration_ms=recording.duration_ms,
-        loudness_mlufs=loudness,
-        sha256=recording.sha256,
-        now=now_ms(),
-    )
+    recordings.insert(tx, job.id, recording)
     ledger.settle(tx, hold_id)
     queue.complete(tx, claim)
 
@@ -320,6 +310,17 @@ def _end(
     return hold_id
 
 
+def _turn(now: int, backlog: int) -> int:
+    """The queue's priority of a job that comes now: less, the more its workspace has waiting.
+
+    It is the moment at which the job would begin if its workspace were served at its fair share.
+    A workspace with little waiting so passes one with much, and nothing waits for ever, since
+    later jobs have later moments. The queue stays busy: whoever is first goes, however late.
+    """
+    deferred_s = min(backlog // _FAIR_SHARE, _MOST_DEFERRED_S)
+    return _TURNS_BEGAN_S - now // 1000 - deferred_s
+
+
 def _expiry(order: Order, now: int) -> int:
     return now + int(order.retention_hours * _HOUR_MS)
 
@@ -341,21 +342,5 @@ def _job(row: Row) -> Job:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         expires_at=row["expires_at"],
-        recording=_recording(row),
-    )
-
-
-def _recording(row: Row) -> Recording | None:
-    if row["blob"] is None:
-        return None
-    loudness = row["loudness_mlufs"]
-    return Recording(
-        blob=row["blob"],
-        format=row["format"],
-        sample_rate=row["sample_rate"],
-        channels=row["channels"],
-        bytes=row["bytes"],
-        duration_ms=row["duration_ms"],
-        loudness=None if loudness is None else loudness / 1000,
-        sha256=row["sha256"],
+        recording=recording_of(row),
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from intone.errors import InvalidInputError, NotFoundError
-from intone.storage.database import now_ms
+from intone.storage.database import LostRaceError, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -192,13 +192,15 @@ def rotate(tx: Transaction, key_id: str, overlap_hours: float) -> NewKey:
         raise InvalidInputError("This key has ended or was rotated before; rotate its successor.")
     new = _insert(tx, old.workspace_id, old.name, old.scopes, generate())
     end = now + int(overlap_hours * _HOUR_MS)
-    tx.execute(
+    rotated = tx.execute(
         "UPDATE keys SET expires_at = CASE WHEN expires_at < :end THEN expires_at ELSE :end END,"
-        " replaced_by = :successor WHERE id = :id",
+        " replaced_by = :successor WHERE id = :id AND replaced_by IS NULL",
         end=end,
         successor=new.key.id,
         id=key_id,
     )
+    if not rotated:
+        raise LostRaceError  # another rotation came first; seen anew, it is refused
     return new
 
 

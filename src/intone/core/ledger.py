@@ -8,11 +8,11 @@ nought: a hold is one conditional update. All amounts are integers.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from intone.core.ids import new_id
 from intone.errors import InvalidInputError, NotFoundError, QuotaExceededError
 from intone.storage.database import now_ms
 
@@ -24,6 +24,9 @@ __all__ = ["Balance", "Meter", "adopt_plan", "balance", "grant", "hold", "releas
 
 #: `characters` of text, `posts` of a publisher, `wallet` in millionths of a US dollar.
 Meter = Literal["characters", "posts", "wallet"]
+
+#: Most that is granted at once: thousands of these still fit a 64-bit balance.
+_MOST_GRANTED = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,15 @@ RETURNING {_COLUMNS}
 
 def adopt_plan(tx: Transaction, workspace_id: str, plan: Plan) -> None:
     """Open the workspace's balances, or give them the allowances of another plan."""
-    start, end = _month(now_ms())
+    now = now_ms()
+    start, end = _month(now)
     allowances: dict[Meter, int] = {
         "characters": plan.characters_per_month,
         "posts": plan.posts_per_month,
         "wallet": 0,
     }
     for meter, allowance in allowances.items():
+        _renew(tx, workspace_id, meter, now)  # last month is the old plan's to pay
         tx.execute(
             _ADOPT,
             workspace_id=workspace_id,
@@ -124,7 +129,7 @@ def hold(tx: Transaction, workspace_id: str, meter: Meter, amount: int) -> tuple
         raise QuotaExceededError(
             f"This request needs {amount:,} {meter} and the workspace has {left:,} left this month."
         )
-    hold_id = str(uuid.uuid4())
+    hold_id = new_id()
     tx.execute(_INSERT_HOLD, id=hold_id, **where, amount=amount, now=now)
     return hold_id, _balance(row)
 
@@ -155,22 +160,22 @@ def grant(tx: Transaction, workspace_id: str, meter: Meter, amount: int, source:
         tx: The unit of work.
         workspace_id: Whose balance.
         meter: Which meter.
-        amount: In the meter's units, more than nought.
+        amount: In the meter's units, more than nought and at most 10^15.
         source: Who gave it, for the record, e.g. `cli`.
 
     Raises:
-        InvalidInputError: `amount` is not positive.
+        InvalidInputError: `amount` is out of bounds.
         NotFoundError: There is no such workspace.
     """
-    if amount <= 0:
-        raise InvalidInputError("A grant must be more than nought.")
+    if not 0 < amount <= _MOST_GRANTED:
+        raise InvalidInputError(f"A grant is more than nought and at most {_MOST_GRANTED:,}.")
     where = {"workspace_id": workspace_id, "meter": meter}
     now = now_ms()
     _renew(tx, workspace_id, meter, now)
     row = tx.one(_GRANT, **where, amount=amount)
     if row is None:
         raise NotFoundError("There is no such workspace.")
-    tx.execute(_INSERT_GRANT, id=str(uuid.uuid4()), **where, amount=amount, source=source, now=now)
+    tx.execute(_INSERT_GRANT, id=new_id(), **where, amount=amount, source=source, now=now)
     return _balance(row)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
-    from intone.core.jobs import Job, Recording
+    from intone.core.jobs import Job
+    from intone.core.recordings import Recording
     from intone.core.watch import Watchers
     from intone.storage.blobs import BlobStore
     from intone.storage.database import Database
@@ -79,9 +81,10 @@ class Listening:
         return self._blobs.read_range(blob, start, end)
 
     async def follow(self, workspace_id: str, job_id: str) -> AsyncGenerator[bytes, None]:
-        """The audio of a job that has not ended, from its beginning, as it is rendered.
+        """The audio of a job from its beginning, as it is rendered.
 
-        Mono s16le at the order's rate, before its level is set. Ends when the rendering does.
+        Mono s16le at the order's rate, before its level is set, or after it where the job ended
+        before we could listen. Ends when the rendering does.
 
         Raises:
             NotFoundError: The job ended without audio before the first byte.
@@ -90,24 +93,40 @@ class Listening:
         file: BinaryIO | None = None
         attempt = 0
         try:
-            async for _ in self._watchers.changes(job_id, _LOOK_AGAIN_S):
-                # Asked before reading: what is there when the job has moved on is all there is.
-                job = await self._database.read(jobs.find, workspace_id, job_id)
-                if file is None and job.attempts:
-                    file = await asyncio.to_thread(self._open, job)
-                    attempt = job.attempts
-                if file is not None:
+            async with aclosing(self._watchers.changes(job_id, _LOOK_AGAIN_S)) as changes:
+                async for _ in changes:
+                    # Asked before reading: what is there when the job has moved on is all there is.
+                    job = await self._database.read(jobs.find, workspace_id, job_id)
+                    if file is None and job.attempts:
+                        file, attempt = await asyncio.to_thread(self._open, job), job.attempts
+                    if file is None:
+                        if job.state in jobs.ENDED:
+                            break
+                        continue
                     while piece := await asyncio.to_thread(file.read, _PIECE):
                         yield piece
-                if job.state in {"failed", "cancelled"} and file is None:
-                    raise NotFoundError("The job has ended without audio.")
-                if file is not None and job.state in {"enhancing", "ready"}:
-                    return
-                if job.state in jobs.ENDED or (file is not None and job.attempts != attempt):
-                    raise UnavailableError("The rendering broke off; fetch the finished audio.")
+                    if job.attempts != attempt or job.state in {"failed", "cancelled"}:
+                        raise UnavailableError("The rendering broke off; fetch the finished audio.")
+                    if job.state in {"enhancing", "ready"}:
+                        return
         finally:
             if file is not None:
                 file.close()
+        async for piece in self._mono(job.recording):
+            yield piece
+
+    async def _mono(self, recording: Recording | None) -> AsyncIterator[bytes]:
+        """A recording as its listeners would have heard it, had they been there in time."""
+        if recording is None:
+            raise NotFoundError("The job has ended without audio.")
+        if recording.format != "pcm":
+            raise UnavailableError("The rendering has ended; fetch the finished audio.")
+        frame, rest = 2 * recording.channels, b""
+        async for piece in self._blobs.read_range(recording.blob, 0, recording.bytes):
+            whole = rest + piece
+            frames = len(whole) // frame
+            rest = whole[frames * frame :]
+            yield memoryview(whole[: frames * frame]).cast("h")[:: recording.channels].tobytes()
 
     def _open(self, job: Job) -> BinaryIO | None:
         try:
@@ -120,9 +139,19 @@ class Listening:
             try:
                 return await self._blobs.size(blob)
             except NotFoundError:
-                return await self._blobs.put_stream(blob, self._as_mp3(recording))
+                return await self._put_mp3(recording, blob)
             finally:
                 self._encoding.pop(blob, None)
+
+    async def _put_mp3(self, recording: Recording, blob: str) -> int:
+        size = await self._blobs.put_stream(blob, self._as_mp3(recording))
+        try:
+            await self._blobs.size(recording.blob)
+        except NotFoundError:
+            # It expired meanwhile; what is put beside it now, no sweep would find.
+            await self._blobs.delete(blob)
+            raise
+        return size
 
     async def _as_mp3(self, recording: Recording) -> AsyncIterator[bytes]:
         encoder = create_encoder(

@@ -2,7 +2,7 @@
 
 No transaction is open while a voice speaks. The audio goes to a spool file as it comes,
 where listeners can follow it; when all of it is there, its level is set and it is
-encoded into the blob store under a path of this lease alone, so that a worker that was
+encoded into the blob store under a path of this try alone, so that a worker that was
 frozen and wakes late overwrites nothing.
 """
 
@@ -12,6 +12,7 @@ import asyncio
 import errno
 import random
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from intone.core.job_metrics import JobMetrics
-    from intone.core.jobs import Job, Recording
+    from intone.core.jobs import Job
+    from intone.core.recordings import Recording
     from intone.core.synthesis import Synthesizer
     from intone.core.voices import VoiceCatalogue
     from intone.core.watch import Watchers
@@ -88,18 +90,24 @@ class Renderer:
     async def run(self, claim: Claim) -> None:
         """Render the claimed job and end the claim: with a recording, an error or another try."""
         try:
-            job = await self._database.write(jobs.begin, claim)
+            job = await self._database.write(jobs.begin, self._queue, claim)
+            if job is not None:
+                await self._try(claim, job)
         except LeaseLostError:
-            return
+            _log.info("job.lease_lost", job=claim.subject)
+        except asyncio.CancelledError:
+            # The process is stopping, or the lease has passed on: then giving back changes nothing.
+            await asyncio.shield(self._give_back(claim, 0))
+            raise
+        finally:
+            self._watchers.publish(claim.subject)
+
+    async def _try(self, claim: Claim, job: Job) -> None:
         self._metrics.began(job)
         self._watchers.publish(job.id)
         try:
             await self._render(claim, job)
         except LeaseLostError:
-            _log.info("job.lease_lost", job=job.id)
-        except asyncio.CancelledError:
-            # The process is stopping, or the lease has passed on: then giving back changes nothing.
-            await asyncio.shield(self._give_back(claim, 0))
             raise
         except IntoneError as error:
             await self._end(claim, job, error)
@@ -109,8 +117,6 @@ class Renderer:
         except Exception:  # noqa: BLE001 - a bug of ours must end the job, not the worker
             _log.exception("job.crashed", job=job.id)
             await self._end(claim, job, InternalError())
-        finally:
-            self._watchers.publish(job.id)
 
     async def _render(self, claim: Claim, job: Job) -> None:
         if claim.attempt > _MAX_CLAIMS:
@@ -121,11 +127,13 @@ class Renderer:
             await self._speak(claim, job, take)
             await self._database.write(jobs.advance, claim, "enhancing", 100)
             self._watchers.publish(job.id)
-            recording = await self._keep(claim, job, take)
+            recording = await self._keep(job, take)
         try:
             await self._database.write(jobs.finish, self._queue, claim, job, recording)
-        except BaseException:
-            await asyncio.shield(self._blobs.delete(recording.blob))
+        except LeaseLostError:
+            # Only then is it sure that no row names the blob: what fails otherwise, or is
+            # cancelled, may have been committed all the same.
+            await self._blobs.delete(recording.blob)
             raise
         self._metrics.ready(job, recording)
         _log.info(
@@ -146,17 +154,18 @@ class Renderer:
             rate=order.rate,
             sample_rate=order.sample_rate,
         )
-        async for passage in self._synthesizer.speak(script):
-            await asyncio.to_thread(take.add, passage)
-            self._watchers.publish(job.id)
-            if time.monotonic() - noted >= _NOTE_EVERY_S:
-                noted = time.monotonic()
-                percent = min(99, 100 * passage.segment.end // len(order.text))
-                await self._database.write(jobs.advance, claim, "running", percent)
+        async with aclosing(self._synthesizer.speak(script)) as passages:
+            async for passage in passages:
+                await asyncio.to_thread(take.add, passage)
+                self._watchers.publish(job.id)
+                if time.monotonic() - noted >= _NOTE_EVERY_S:
+                    noted = time.monotonic()
+                    percent = min(99, 100 * passage.segment.end // len(order.text))
+                    await self._database.write(jobs.advance, claim, "running", percent)
         await asyncio.to_thread(take.finish)
 
-    async def _keep(self, claim: Claim, job: Job, take: Take) -> Recording:
-        blob = f"recordings/{job.id}/{claim.token}.{job.order.format}"
+    async def _keep(self, job: Job, take: Take) -> Recording:
+        blob = f"recordings/{job.id}/{job.attempts}.{job.order.format}"
         await self._blobs.put_stream(blob, take.encoded())
         return take.recording(blob)
 
@@ -174,8 +183,6 @@ class Renderer:
         self._metrics.failed()
         try:
             await self._database.write(jobs.fail, self._queue, claim, job, error)
-        except LeaseLostError:
-            _log.info("job.lease_lost", job=job.id)
         except UnavailableError as full:
             # Not even the failure can be written now; the lease runs out and another try begins.
             _log.warning("job.end_not_written", job=job.id, error=full.code)

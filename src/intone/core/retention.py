@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -50,6 +51,8 @@ class Retention:
                 await self.sweep()
             except IntoneError as error:
                 _log.warning("retention.failed", error=error.code)
+            except Exception:  # noqa: BLE001 - one failure must not end all sweeping
+                _log.exception("retention.failed")
             await asyncio.sleep(every_s)
 
     async def sweep(self) -> int:
@@ -57,9 +60,8 @@ class Retention:
         erased = 0
         while rows := await self._database.read(_expired_jobs):
             # Audio first: should this process die in between, the rows still say what to erase.
-            for blob in filter(None, (row["blob"] for row in rows)):
-                await self._blobs.delete(blob)
-                await self._blobs.delete(f"{blob}.mp3")
+            for row in rows:
+                await self._erase_audio(f"recordings/{row['id']}")
             erased += await self._database.write(_erase_jobs, [row["id"] for row in rows])
         while await self._database.write(idempotency.sweep, _BATCH) == _BATCH:
             pass
@@ -70,18 +72,24 @@ class Retention:
         await self._blobs.remove_unfinished(older_than_s=_ABANDONED_S)
         return erased
 
+    async def _erase_audio(self, folder: str) -> None:
+        # Until nothing is left: an MP3 may be put beside a recording that is just being erased.
+        while found := [blob async for blob in self._blobs.list(folder)]:
+            for blob in found:
+                await self._blobs.delete(blob)
+
     def _sweep_spool(self) -> None:
         if not self._spool.is_dir():
             return
         for path in self._spool.iterdir():
-            if path.stat().st_mtime < time.time() - _ABANDONED_S:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # its worker was faster
+                if path.stat().st_mtime < time.time() - _ABANDONED_S:
+                    path.unlink()
 
 
 def _expired_jobs(tx: Transaction) -> list[Row]:
     return tx.all(
-        "SELECT j.id, r.blob FROM jobs j LEFT JOIN recordings r ON r.job_id = j.id"
-        " WHERE j.expires_at <= :now ORDER BY j.expires_at LIMIT :limit",
+        "SELECT id FROM jobs WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit",
         now=now_ms(),
         limit=_BATCH,
     )
@@ -89,6 +97,5 @@ def _expired_jobs(tx: Transaction) -> list[Row]:
 
 def _erase_jobs(tx: Transaction, job_ids: list[str]) -> int:
     for job_id in job_ids:
-        tx.execute("DELETE FROM recordings WHERE job_id = :id", id=job_id)
-        tx.execute("DELETE FROM jobs WHERE id = :id", id=job_id)
+        tx.execute("DELETE FROM jobs WHERE id = :id", id=job_id)  # and its recording, by cascade
     return len(job_ids)

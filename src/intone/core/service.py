@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from intone.core import jobs, ledger
+from intone.core.idempotency import recall
 from intone.core.submission import submit
-from intone.errors import InvalidInputError
+from intone.errors import IntoneError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,14 +67,24 @@ class Core:
             IdempotencyConflictError: The key was used with another body.
             StorageFullError: There is no room to write it down.
         """
+        try:
+            await self._allow(principal, submission.order.text)
+        except IntoneError:
+            # A request accepted before keeps its reply, whatever the rules have become since.
+            key, workspace_id = submission.idempotency, submission.workspace_id
+            if key and (earlier := await self.database.read(recall, workspace_id, key)):
+                return earlier
+            raise
+        return await self.database.write(submit, self.queue, submission)
+
+    async def _allow(self, principal: Principal, text: str) -> None:
         longest = principal.plan.max_input_characters
-        if len(submission.order.text) > longest:
+        if len(text) > longest:
             raise InvalidInputError(
-                f"The text has {len(submission.order.text):,} characters;"
+                f"The text has {len(text):,} characters;"
                 f" the plan {principal.plan.name!r} allows {longest:,}."
             )
-        await self.policy.check(submission.order.text)
-        return await self.database.write(submit, self.queue, submission)
+        await self.policy.check(text)
 
     async def job(self, principal: Principal, job_id: str) -> Job:
         """The workspace's job of that id.
@@ -99,13 +111,14 @@ class Core:
             NotFoundError: There is none, or it has expired.
         """
         seen: tuple[str, int] | None = None
-        async for _ in self.watchers.changes(job_id, _LOOK_AGAIN_S):
-            job = await self.job(principal, job_id)
-            if (job.state, job.progress) != seen:
-                seen = (job.state, job.progress)
-                yield job
-            if job.state in jobs.ENDED:
-                return
+        async with aclosing(self.watchers.changes(job_id, _LOOK_AGAIN_S)) as changes:
+            async for _ in changes:
+                job = await self.job(principal, job_id)
+                if (job.state, job.progress) != seen:
+                    seen = (job.state, job.progress)
+                    yield job
+                if job.state in jobs.ENDED:
+                    return
 
     async def balance(self, principal: Principal, meter: Meter) -> Balance:
         """How the workspace stands on a meter."""

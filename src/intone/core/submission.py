@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from intone.core import idempotency, jobs, ledger
+from intone.errors import QuotaExceededError
 
 if TYPE_CHECKING:
     from intone.core.idempotency import IdempotencyKey, StoredReply
@@ -51,7 +52,15 @@ def submit(tx: Transaction, queue: Queue, submission: Submission) -> StoredReply
         earlier = idempotency.recall(tx, submission.workspace_id, key)
         if earlier is not None:
             return earlier
-    hold_id, balance = ledger.hold(tx, submission.workspace_id, "characters", submission.characters)
+    try:
+        hold_id, balance = ledger.hold(
+            tx, submission.workspace_id, "characters", submission.characters
+        )
+    except QuotaExceededError:
+        # What was left may have gone to this very request, sent twice at once.
+        if key and (earlier := idempotency.recall(tx, submission.workspace_id, key)):
+            return earlier
+        raise
     job_id = jobs.insert(
         tx,
         queue,
@@ -59,6 +68,7 @@ def submit(tx: Transaction, queue: Queue, submission: Submission) -> StoredReply
         dialect=submission.dialect,
         order=submission.order,
         hold_id=hold_id,
+        backlog=balance.held - submission.characters,
         tag=submission.tag,
     )
     reply = submission.reply(job_id, balance)

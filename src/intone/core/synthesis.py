@@ -19,7 +19,7 @@ from intone.providers.base import SpeechRequest
 from intone.text.segments import split
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from intone.providers.base import PresetVoice, Provider
     from intone.text.segments import Segment
@@ -62,7 +62,7 @@ class Synthesizer:
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._providers = providers
 
-    async def speak(self, script: Script) -> AsyncIterator[Passage]:
+    async def speak(self, script: Script) -> AsyncGenerator[Passage, None]:
         """Speak the whole script, a passage a segment, in order.
 
         Raises:

@@ -13,7 +13,7 @@ from intone.audio.encode import create_encoder
 from intone.audio.formats import duration_ms, to_channels
 from intone.audio.joins import Joiner
 from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to
-from intone.core.jobs import Recording
+from intone.core.recordings import Recording
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

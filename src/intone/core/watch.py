@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 __all__ = ["Watchers"]
 
@@ -27,7 +27,7 @@ class Watchers:
         for event in self._waiting.get(job_id, ()):
             event.set()
 
-    async def changes(self, job_id: str, look_again_s: float) -> AsyncIterator[None]:
+    async def changes(self, job_id: str, look_again_s: float) -> AsyncGenerator[None, None]:
         """Yield now, and again whenever the job may have changed, at least every while.
 
         Args:

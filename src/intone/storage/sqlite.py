@@ -14,7 +14,7 @@ import threading
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from intone.errors import InvalidInputError, UnavailableError
 from intone.storage.database import LostRaceError
@@ -38,7 +38,8 @@ __all__ = ["SqliteDatabase", "library_version"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Units of work that share one commit at most, so that the first of them is not kept waiting.
+#: How many units of work, or a few more, share one commit at most, so that the first of them is
+#: not kept waiting.
 _MAX_BATCH = 256
 _READERS = 4
 _BACKUP_PAGES = 1_024
@@ -133,7 +134,7 @@ class _Unit:
             self.future.set_exception(self.error)
 
 
-_Units = queue.SimpleQueue[_Unit | None]
+_Units = queue.SimpleQueue[list[_Unit] | None]
 
 
 class SqliteDatabase:
@@ -149,6 +150,8 @@ class SqliteDatabase:
         self.path = Path(path)
         self._writes: _Units = queue.SimpleQueue()
         self._reads: _Units = queue.SimpleQueue()
+        #: Writes that came in this turn of the event loop.
+        self._gathered: list[_Unit] = []
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -180,6 +183,7 @@ class SqliteDatabase:
         self._loop = None
         threads, self._threads = self._threads, []
         if threads:
+            self._hand_over()
             self._writes.put(None)
             for _ in threads[1:]:
                 self._reads.put(None)
@@ -194,7 +198,11 @@ class SqliteDatabase:
         **kwargs: P.kwargs,
     ) -> T:
         """See `Database.write`."""
-        return await self._submit(self._writes, partial(_call, function, args, kwargs))
+        unit = self._unit(partial(_call, function, args, kwargs))
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._gathered.append(unit)
+        return cast("T", await unit.future)
 
     async def read(
         self,
@@ -204,7 +212,9 @@ class SqliteDatabase:
         **kwargs: P.kwargs,
     ) -> T:
         """See `Database.read`."""
-        return await self._submit(self._reads, partial(_call, function, args, kwargs))
+        unit = self._unit(partial(_call, function, args, kwargs))
+        self._reads.put([unit])
+        return cast("T", await unit.future)
 
     async def backup(
         self, target: str | Path, progress: Callable[[float], None] | None = None
@@ -234,12 +244,16 @@ class SqliteDatabase:
         except (sqlite.Error, OSError) as error:
             raise explained(error) from error
 
-    def _submit(self, units: _Units, function: Callable[[Transaction], T]) -> asyncio.Future[T]:
+    def _unit(self, function: Callable[[Transaction], Any]) -> _Unit:
         if self._loop is None:
             raise UnavailableError("The database is not open.")
-        future: asyncio.Future[T] = self._loop.create_future()
-        units.put(_Unit(function, future))
-        return future
+        return _Unit(function, self._loop.create_future())
+
+    def _hand_over(self) -> None:
+        """Wake the writer once for all of a turn; each time costs two changes of the thread."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            self._writes.put(gathered)
 
     def _open(self) -> list[Any]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -303,19 +317,17 @@ def _call(
 
 
 def _take(units: _Units, limit: int) -> list[_Unit]:
-    """Wait for work and take what is there, up to `limit`; nothing when the queue has ended."""
-    taken: list[_Unit] = []
-    unit = units.get()
-    while unit is not None:
-        taken.append(unit)
-        if len(taken) == limit:
-            return taken
+    """Wait for work and take what is there, until it is `limit`; nothing when the queue ended."""
+    taken = units.get() or []
+    while taken and len(taken) < limit:
         try:
-            unit = units.get_nowait()
+            more = units.get_nowait()
         except queue.Empty:
-            return taken
-    if taken:
-        units.put(None)  # the end, to be met again after these
+            break
+        if more is None:
+            units.put(None)  # the end, to be met again after these
+            break
+        taken += more
     return taken
 
 

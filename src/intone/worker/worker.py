@@ -75,6 +75,10 @@ class Worker:
             _log.warning("worker.claim_failed", error=error.code)
             await asyncio.sleep(_BACK_OFF_S)
             return
+        except Exception:  # noqa: BLE001 - a server must not go on without its worker
+            _log.exception("worker.claim_failed")
+            await asyncio.sleep(_BACK_OFF_S)
+            return
         for claim in claims:
             task = asyncio.create_task(self._work(claim))
             self._running[task] = claim
@@ -96,14 +100,16 @@ class Worker:
             await asyncio.sleep(self._lease_ms / 3000)
             if not self._running:
                 continue
+            # What is taken up while the queue answers is not part of the question.
+            asked = dict(self._running)
             try:
-                held = await self._queue.extend(
-                    list(self._running.values()), lease_ms=self._lease_ms
-                )
+                held = set(await self._queue.extend(list(asked.values()), lease_ms=self._lease_ms))
             except IntoneError as error:
                 _log.warning("worker.heartbeat_failed", error=error.code)
                 continue
-            tokens = {claim.token for claim in held}
-            for task, claim in list(self._running.items()):
-                if claim.token not in tokens:
+            except Exception:  # noqa: BLE001 - without a heartbeat all work would pass to others
+                _log.exception("worker.heartbeat_failed")
+                continue
+            for task, claim in asked.items():
+                if claim not in held:
                     task.cancel()

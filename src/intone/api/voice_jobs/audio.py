@@ -7,12 +7,14 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from litestar import HttpMethod, route
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads annotations
 
 from intone.api.audio import StoredAudio, live_response, stored_response
 from intone.api.auth import SECURITY, principal_of, require
-from intone.api.voice_jobs.routes import Req, core_of, find_job
+from intone.api.openapi import operation_id
+from intone.api.voice_jobs import documentation
+from intone.api.voice_jobs.routes import JobId, Req, core_of, find_job
 from intone.audio.encode import create_encoder
 from intone.audio.formats import to_channels
 from intone.core.jobs import ENDED
@@ -37,15 +39,15 @@ _FORMATS: Final[dict[str, tuple[str, str, str]]] = {
 
 FormatQuery = Annotated[
     Format,
-    Parameter(
-        query="format",
+    QueryParameter(
+        name="format",
         description="pcm_s16le is the job's own: raw samples, 16 bits, little-endian.",
     ),
 ]
 LiveQuery = Annotated[
     bool,
-    Parameter(
-        query="live",
+    QueryParameter(
+        name="live",
         description="Stream a job that is still rendering, from its first segment to its last.",
     ),
 ]
@@ -54,15 +56,20 @@ LiveQuery = Annotated[
 @route(
     ["/v1/voice/jobs/{job_id:str}/audio", "/v2/voice/jobs/{job_id:str}/audio"],
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
-    operation_id="getVoiceJobAudio",
+    opt=documentation.AUDIO,
+    operation_id=operation_id("getVoiceJobAudio"),
     summary="Get the audio of a voice job",
-    guards=[require("speak")],
+    before_request=require("speak"),
     security=SECURITY,
     tags=["Voice jobs"],
     media_type="application/octet-stream",
 )
 async def audio(
-    request: Req, job_id: str, audio_format: FormatQuery = "pcm_s16le", *, live: LiveQuery = False
+    request: Req,
+    job_id: JobId,
+    audio_format: FormatQuery = "pcm_s16le",
+    *,
+    live: LiveQuery = False,
 ) -> ASGIResponse:
     """The rendered audio, with `Range`, `HEAD` and `ETag`.
 
@@ -75,7 +82,7 @@ async def audio(
         return await _finished(request, core, job, audio_format)
     if not live or job.state in ENDED:
         raise NotFoundError("This job has no audio; its status says why, or whether to wait.")
-    return await _live(core, job, audio_format)
+    return await _live(request, core, job, audio_format)
 
 
 async def _finished(request: Req, core: Core, job: Job, audio_format: Format) -> ASGIResponse:
@@ -94,9 +101,10 @@ async def _finished(request: Req, core: Core, job: Job, audio_format: Format) ->
     return await stored_response(request, stored, core.listening.read)
 
 
-async def _live(core: Core, job: Job, audio_format: Format) -> ASGIResponse:
+async def _live(request: Req, core: Core, job: Job, audio_format: Format) -> ASGIResponse:
     _, media_type, ending = _FORMATS[audio_format]
     return await live_response(
+        request,
         _encoded(core.listening.follow(job.workspace_id, job.id), job.order, audio_format),
         media_type=media_type,
         filename=f"{job.id}.{ending}",

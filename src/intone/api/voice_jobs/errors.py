@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from litestar import Response
 
@@ -11,7 +11,10 @@ from intone.api.voice_jobs.schemas import ErrorBody, ErrorEnvelope
 from intone.errors import StorageFullError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from intone.api.dialect import RequestContext
+    from intone.api.voice_jobs.schemas import ErrorCode
     from intone.core.jobs import Job
     from intone.errors import IntoneError
 
@@ -20,11 +23,20 @@ __all__ = ["job_error", "render_error"]
 #: The seed knows no 507; a full disk is a temporary failure of the service.
 _STATUSES = {**STATUSES, StorageFullError: 503}
 
-#: The seed's eight codes; what it does not name keeps its own.
-_CODES = {
+#: What this dialect calls each of the core's codes; the seed has eight of its own.
+_CODES: Final[Mapping[str, ErrorCode]] = {
+    "invalid_input": "invalid_input",
     "payload_too_large": "invalid_input",
     "method_not_allowed": "invalid_input",
     "range_not_satisfiable": "invalid_input",
+    "unauthenticated": "unauthenticated",
+    "quota_exceeded": "quota_exceeded",
+    "forbidden": "forbidden",
+    "policy_blocked": "policy_blocked",
+    "not_found": "not_found",
+    "idempotency_conflict": "idempotency_conflict",
+    "rate_limited": "rate_limited",
+    "service_unavailable": "service_unavailable",
     "storage_full": "service_unavailable",
     "provider_error": "service_unavailable",
     "provider_timeout": "service_unavailable",
@@ -50,5 +62,5 @@ def job_error(job: Job) -> ErrorBody | None:
 
 
 def _body(core_code: str, message: str) -> ErrorBody:
-    code = _CODES.get(core_code, core_code)
+    code = _CODES.get(core_code, "internal_error")
     return ErrorBody(code=code, message=message, retryable=code in _RETRYABLE)

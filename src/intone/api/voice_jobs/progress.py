@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
 
 from intone.api.events import Event
 from intone.api.voice_jobs.errors import job_error
 from intone.api.voice_jobs.mapping import status_word
+from intone.api.voice_jobs.schemas import JobEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,19 +24,12 @@ async def job_events(changes: AsyncIterator[Job]) -> AsyncIterator[Event]:
     told: str | None = None
     async for job in changes:
         word = status_word(job)
-        data: dict[str, Any] = {
-            "job_id": job.id,
-            "status": word,
-            "progress_percent": job.progress,
-        }
-        if job.recording is not None:
-            data["duration_ms"] = job.recording.duration_ms
-        error = job_error(job)
-        if error is not None:
-            data["error"] = {
-                "code": error.code,
-                "message": error.message,
-                "retryable": error.retryable,
-            }
+        data = JobEvent(
+            job_id=job.id,
+            status=word,
+            progress_percent=job.progress,
+            duration_ms=UNSET if job.recording is None else job.recording.duration_ms,
+            error=job_error(job) or UNSET,
+        )
         yield Event("progress" if word == told else "status", data)
         told = word

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from intone.core.voices import VoiceCatalogue
     from intone.providers.base import PresetVoice
 
-__all__ = ["DIALECT", "idempotency_key", "submission"]
+__all__ = ["DIALECT", "UUID_V4", "idempotency_key", "submission"]
 
 #: The dialect's name in logs, jobs and idempotency scopes.
 DIALECT = "voice_jobs"
 
-_UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+#: A UUID of version 4 as a regular expression, also for the OpenAPI document.
+UUID_V4 = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-4[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}"
 
 
 def idempotency_key(values: list[str]) -> str:
@@ -37,7 +38,7 @@ def idempotency_key(values: list[str]) -> str:
     Raises:
         InvalidInputError: It is missing, empty, given twice or not a UUID v4.
     """
-    if len(values) != 1 or not _UUID_V4.fullmatch(values[0].strip().lower()):
+    if len(values) != 1 or not re.fullmatch(UUID_V4, values[0].strip()):
         raise InvalidInputError(
             "Send an Idempotency-Key header with a UUID v4, a new one for each new job"
             " and the same one for each retry."

@@ -9,12 +9,15 @@ import uuid
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from litestar import Request, Response, delete, get, post
-from litestar.params import Parameter
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter
 from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads annotations
 
 from intone.api.auth import SECURITY, principal_of, require
-from intone.api.bodies import json_body, read_json
+from intone.api.bodies import read_json
 from intone.api.events import event_stream
+from intone.api.openapi import operation_id
+from intone.api.voice_jobs import documentation
 from intone.api.voice_jobs.mapping import job_body, profile_body, quota_body
 from intone.api.voice_jobs.progress import job_events
 from intone.api.voice_jobs.requests import DIALECT, idempotency_key, submission
@@ -35,31 +38,25 @@ if TYPE_CHECKING:
     from intone.core.jobs import Job
     from intone.core.service import Core
 
-__all__ = ["ROUTES", "find_job"]
+__all__ = ["ROUTES", "JobId", "Req", "core_of", "find_job"]
 
 Req = Request[Any, Any, Any]
 
 #: A key or an access token with this scope opens every route here.
-_GUARDS = [require("speak")]
-_COMMON: dict[str, Any] = {"guards": _GUARDS, "security": SECURITY, "tags": ["Voice jobs"]}
-
-_EXAMPLE_V1 = {
-    "input": {"content": "Hello, world.", "content_type": "text/plain"},
-    "voice": {"profile_id": "voice_en_us_001", "style": "neutral", "rate": 1.0},
-    "output": {"format": "pcm_s16le", "sample_rate_hz": 24000},
-    "client": {"request_tag": "msg-001"},
-}
-_EXAMPLE_V2 = {
-    **_EXAMPLE_V1,
-    "output": {"audio": {"format": "pcm_s16le", "sample_rate_hz": 24000, "channels": 1}},
+_COMMON: dict[str, Any] = {
+    "before_request": require("speak"),
+    "security": SECURITY,
+    "tags": ["Voice jobs"],
 }
 
-IdempotencyHeader = Annotated[
-    str | None,
-    Parameter(
-        header="Idempotency-Key",
-        required=False,  # checked by hand, so that its absence is told in the dialect's words
-        description="UUID v4; a new one for each job, the same one for each retry. Kept 24 hours.",
+JobId = Annotated[
+    str, PathParameter(description="The id that creating the job has answered.", format="uuid")
+]
+ProfileId = Annotated[
+    str,
+    PathParameter(
+        description="A profile's id; the list of profiles has them all.",
+        examples=[Example(value=documentation.PROFILE_ID)],
     ),
 ]
 
@@ -108,49 +105,48 @@ async def _create(
 
 @post(
     "/v1/voice/jobs",
-    opt=json_body(CreateVoiceJobRequest, {"hello": _EXAMPLE_V1}),
+    opt=documentation.CREATE_V1,
     operation_id="createVoiceJob",
     summary="Create a voice job",
     **_COMMON,
 )
-async def create_v1(
-    request: Req,
-    idempotency_key: IdempotencyHeader = None,  # noqa: ARG001 - documented; read by hand
-) -> Response[JobCreated]:
+async def create_v1(request: Req) -> Response[JobCreated]:
     """Convert text into speech as one job; poll it, or listen to its events."""
     return cast("Response[JobCreated]", await _create(request, "v1", CreateVoiceJobRequest))
 
 
 @post(
     "/v2/voice/jobs",
-    opt=json_body(CreateVoiceJobRequestV2, {"hello": _EXAMPLE_V2}),
+    opt=documentation.CREATE_V2,
     operation_id="createVoiceJobV2",
     summary="Create a voice job (version 2)",
     **_COMMON,
 )
-async def create_v2(
-    request: Req,
-    idempotency_key: IdempotencyHeader = None,  # noqa: ARG001 - documented; read by hand
-) -> Response[JobCreated]:
+async def create_v2(request: Req) -> Response[JobCreated]:
     """As version 1, with the output under `output.audio` and one or two channels."""
     return cast("Response[JobCreated]", await _create(request, "v2", CreateVoiceJobRequestV2))
 
 
 @get(
-    "/v1/voice/jobs/{job_id:str}", operation_id="getVoiceJob", summary="Get a voice job", **_COMMON
+    "/v1/voice/jobs/{job_id:str}",
+    opt=documentation.JOB_V1,
+    operation_id="getVoiceJob",
+    summary="Get a voice job",
+    **_COMMON,
 )
-async def get_v1(request: Req, job_id: str) -> VoiceJob:
+async def get_v1(request: Req, job_id: JobId) -> VoiceJob:
     """Status and metadata of a job, until it expires."""
     return cast("VoiceJob", await _get(request, job_id, "v1"))
 
 
 @get(
     "/v2/voice/jobs/{job_id:str}",
+    opt=documentation.JOB_V2,
     operation_id="getVoiceJobV2",
     summary="Get a voice job (version 2)",
     **_COMMON,
 )
-async def get_v2(request: Req, job_id: str) -> VoiceJobV2:
+async def get_v2(request: Req, job_id: JobId) -> VoiceJobV2:
     """Status and metadata of a job, until it expires."""
     return cast("VoiceJobV2", await _get(request, job_id, "v2"))
 
@@ -163,11 +159,12 @@ async def _get(request: Req, job_id: str, version: Version) -> VoiceJob | VoiceJ
 @delete(
     "/v1/voice/jobs/{job_id:str}",
     status_code=200,
+    opt=documentation.CANCEL_V1,
     operation_id="cancelVoiceJob",
     summary="Cancel a voice job",
     **_COMMON,
 )
-async def cancel_v1(request: Req, job_id: str) -> VoiceJob:
+async def cancel_v1(request: Req, job_id: JobId) -> VoiceJob:
     """End a job that has not ended and give its quota back; an ended job stays as it is."""
     return cast("VoiceJob", await _cancel(request, job_id, "v1"))
 
@@ -175,11 +172,12 @@ async def cancel_v1(request: Req, job_id: str) -> VoiceJob:
 @delete(
     "/v2/voice/jobs/{job_id:str}",
     status_code=200,
+    opt=documentation.CANCEL_V2,
     operation_id="cancelVoiceJobV2",
     summary="Cancel a voice job (version 2)",
     **_COMMON,
 )
-async def cancel_v2(request: Req, job_id: str) -> VoiceJobV2:
+async def cancel_v2(request: Req, job_id: JobId) -> VoiceJobV2:
     """End a job that has not ended and give its quota back; an ended job stays as it is."""
     return cast("VoiceJobV2", await _cancel(request, job_id, "v2"))
 
@@ -193,12 +191,13 @@ async def _cancel(request: Req, job_id: str, version: Version) -> VoiceJob | Voi
 
 @get(
     ["/v1/voice/jobs/{job_id:str}/events", "/v2/voice/jobs/{job_id:str}/events"],
-    operation_id="watchVoiceJob",
+    opt=documentation.EVENTS,
+    operation_id=operation_id("watchVoiceJob"),
     summary="Events of a voice job",
     media_type="text/event-stream",
     **_COMMON,
 )
-async def events(request: Req, job_id: str) -> ASGIResponse:
+async def events(request: Req, job_id: JobId) -> ASGIResponse:
     """Server-sent events `status` and `progress`, until the job has ended."""
     core, principal = core_of(request), principal_of(request)
     await core.admit(principal)
@@ -207,7 +206,11 @@ async def events(request: Req, job_id: str) -> ASGIResponse:
 
 
 @get(
-    "/v1/voice/profiles", operation_id="listVoiceProfiles", summary="List voice profiles", **_COMMON
+    "/v1/voice/profiles",
+    opt=documentation.PROFILES,
+    operation_id="listVoiceProfiles",
+    summary="List voice profiles",
+    **_COMMON,
 )
 async def profiles(request: Req) -> ProfileList:
     """Every voice, with the styles it speaks in."""
@@ -218,18 +221,25 @@ async def profiles(request: Req) -> ProfileList:
 
 @get(
     "/v1/voice/profiles/{profile_id:str}",
+    opt=documentation.PROFILE,
     operation_id="getVoiceProfile",
     summary="Get a voice profile",
     **_COMMON,
 )
-async def profile(request: Req, profile_id: str) -> VoiceProfile:
+async def profile(request: Req, profile_id: ProfileId) -> VoiceProfile:
     """One voice, with the styles it speaks in."""
     core = core_of(request)
     await core.admit(principal_of(request))
     return profile_body(core.voices.by_slug(profile_id))
 
 
-@get("/v1/quota", operation_id="getQuota", summary="Get the quota", **_COMMON)
+@get(
+    "/v1/quota",
+    opt=documentation.QUOTA,
+    operation_id="getQuota",
+    summary="Get the quota",
+    **_COMMON,
+)
 async def quota(request: Req) -> Quota:
     """Limit and use of the workspace in the current billing period."""
     core, principal = core_of(request), principal_of(request)

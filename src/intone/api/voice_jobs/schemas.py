@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from intone.text.controls import CONTROLS
 
 __all__ = [
     "CreateVoiceJobRequest",
     "CreateVoiceJobRequestV2",
+    "ErrorCode",
     "ErrorEnvelope",
     "JobCreated",
+    "JobEvent",
     "ProfileList",
     "Quota",
     "VoiceJob",
@@ -18,8 +22,36 @@ __all__ = [
     "VoiceProfile",
 ]
 
+#: Only for the document: the check itself names the character.
+_PLAIN_TEXT = {"pattern": f"^[^{CONTROLS}]*$"}
+
 SampleRate = Literal[8000, 16000, 22050, 24000, 44100]
 Status = Literal["pending", "processing", "completed", "failed", "cancelled"]
+ErrorCode = Literal[
+    "invalid_input",
+    "unauthenticated",
+    "quota_exceeded",
+    "policy_blocked",
+    "forbidden",
+    "not_found",
+    "idempotency_conflict",
+    "rate_limited",
+    "internal_error",
+    "service_unavailable",
+]
+Moment = Annotated[
+    str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])
+]
+JobId = Annotated[
+    str,
+    Meta(
+        extra_json_schema={"format": "uuid"},
+        description="UUID v4.",
+        examples=["5b2a5b7a-6c2d-4d40-9e7b-1f25c08e6a1f"],
+    ),
+]
+Progress = Annotated[int, Meta(ge=0, le=100, description="How much is rendered.")]
+Count = Annotated[int, Meta(ge=0)]
 Style = Annotated[
     str,
     Meta(
@@ -43,6 +75,7 @@ class Input(Struct, frozen=True, kw_only=True):
             max_length=2000,
             description="Text, 1 to 2,000 characters (Unicode code points).",
             examples=["Hello, world."],
+            extra_json_schema=_PLAIN_TEXT,
         ),
     ]
     content_type: Literal["text/plain"]
@@ -87,6 +120,7 @@ class Client(Struct, frozen=True, kw_only=True):
                 max_length=128,
                 description="Echoed on the job; at most 128 characters.",
                 examples=["msg-001"],
+                extra_json_schema=_PLAIN_TEXT,
             ),
         ]
         | None
@@ -134,16 +168,15 @@ class CreateVoiceJobRequestV2(Struct, frozen=True, kw_only=True):
 class JobCreated(Struct, frozen=True, kw_only=True):
     """The job was accepted."""
 
-    #: UUID v4.
-    job_id: str
+    job_id: JobId
 
 
 class ErrorBody(Struct, frozen=True, kw_only=True):
     """What went wrong."""
 
-    code: str
-    message: str
-    retryable: bool
+    code: ErrorCode
+    message: Annotated[str, Meta(description="A sentence for people.")]
+    retryable: Annotated[bool, Meta(description="Whether the same request may succeed later.")]
 
 
 class ErrorEnvelope(Struct, frozen=True, kw_only=True):
@@ -153,18 +186,17 @@ class ErrorEnvelope(Struct, frozen=True, kw_only=True):
 
 
 class _VoiceJob(Struct, frozen=True, kw_only=True):
-    job_id: str
+    job_id: JobId
     status: Status
-    #: Percent rendered.
-    progress_percent: int
-    request_tag: str | None
-    created_at: str
-    started_at: str | None
-    completed_at: str | None
-    expires_at: str | None
+    progress_percent: Progress
+    request_tag: Annotated[str | None, Meta(description="As it was sent.")]
+    created_at: Moment
+    started_at: Moment | None
+    completed_at: Annotated[Moment | None, Meta(description="When it ended, however it did.")]
+    expires_at: Annotated[Moment | None, Meta(description="From then on it is a 404.")]
     voice: Voice
-    duration_ms: int | None
-    error: ErrorBody | None
+    duration_ms: Annotated[Count | None, Meta(description="Length of the audio.")]
+    error: Annotated[ErrorBody | None, Meta(description="Why it failed, if it did.")]
 
 
 class VoiceJob(_VoiceJob, frozen=True, kw_only=True):
@@ -179,12 +211,22 @@ class VoiceJobV2(_VoiceJob, frozen=True, kw_only=True):
     output: OutputV2
 
 
+class JobEvent(Struct, frozen=True, kw_only=True):
+    """What an event says of its job."""
+
+    job_id: JobId
+    status: Status
+    progress_percent: Progress
+    duration_ms: Count | UnsetType = UNSET
+    error: ErrorBody | UnsetType = UNSET
+
+
 class VoiceProfile(Struct, frozen=True, kw_only=True):
     """One voice."""
 
-    profile_id: str
+    profile_id: ProfileId
     name: str
-    language: str
+    language: Annotated[str, Meta(description="BCP 47 tag.", examples=["en-US"])]
     gender: Literal["female", "male", "neutral"]
     styles: tuple[str, ...]
     default_style: str
@@ -200,10 +242,9 @@ class ProfileList(Struct, frozen=True, kw_only=True):
 class Quota(Struct, frozen=True, kw_only=True):
     """Limit and use of the current billing period."""
 
-    limit: int
-    remaining: int
-    #: Charged and reserved.
-    used: int
+    limit: Count
+    remaining: Count
+    used: Annotated[Count, Meta(description="Charged and held.")]
     unit: Literal["characters"]
-    period_start: str
-    period_end: str
+    period_start: Moment
+    period_end: Moment
