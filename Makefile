@@ -47,7 +47,7 @@ bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
 
 chaos: $(READY)
-	$(BIN)/python -m pytest -n 0 tests/chaos $(ARGS)
+	$(BIN)/python -m pytest -n 0 tests/chaos --timeout 1800 $(ARGS)
 
 clean:
 	rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache

@@ -46,5 +46,12 @@ def set_up_logging(level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Libraries log through the standard module; warnings of theirs are worth seeing.
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    # Libraries log through the standard module; warnings of theirs are worth seeing, as our own.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)

@@ -40,19 +40,19 @@ def test_a_command_that_cannot_be_done_says_so(tmp_path, args, code):
     assert ended.stderr.count("\n") == 1, ended.stderr
 
 
-@pytest.mark.parametrize("credits", ["0", "-5", "1000000000001", "9" * 30])
-def test_a_grant_out_of_bounds_changes_nothing(tmp_path, credits):
+@pytest.mark.parametrize("amount", ["0", "-5", "1000000000001", "9" * 30])
+def test_a_grant_out_of_bounds_changes_nothing(tmp_path, amount):
     assert intone("workspaces", "create", "w", data_dir=tmp_path).returncode == 0
     before = intone("workspaces", "list", "--json", data_dir=tmp_path).stdout
-    ended = intone("workspaces", "grant", "w", "--credits", credits, data_dir=tmp_path)
+    ended = intone("workspaces", "grant", "w", "--credits", amount, data_dir=tmp_path)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
     assert intone("workspaces", "list", "--json", data_dir=tmp_path).stdout == before
 
 
-def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_data_folder_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
     ended = intone("keys", "list", data_dir=tmp_path / "file" / "data")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "file/data" in ended.stderr
     assert ended.stderr.count("\n") == 1
 

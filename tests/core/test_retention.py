@@ -9,11 +9,9 @@ import pytest
 
 from helpers.work import claimed, count, expire, idempotency_key, submission, submitted
 from intone.core import jobs
-from intone.core.listening import Listening
 from intone.core.recordings import Recording
 from intone.core.retention import Retention
 from intone.core.submission import submit
-from intone.core.watch import Watchers
 from intone.errors import NotFoundError
 
 PCM = b"\x10\x20" * 24_000
@@ -22,11 +20,6 @@ PCM = b"\x10\x20" * 24_000
 @pytest.fixture
 def retention(database, queue, blobs, spool):
     return Retention(database, queue, blobs, spool)
-
-
-@pytest.fixture
-def listening(database, blobs, spool):
-    return Listening(database, blobs, Watchers(), spool)
 
 
 async def ready(database, queue, blobs, workspace_id) -> Recording:
@@ -111,6 +104,25 @@ async def test_an_mp3_encoded_while_its_recording_is_swept_does_not_stay(
     blobs.put_stream = late_put
     with pytest.raises(NotFoundError):
         await listening.rendition(recording, "mp3")
+    assert await kept(blobs) == set()
+
+
+async def test_an_mp3_put_while_its_recording_is_erased_does_not_stay(
+    database, queue, blobs, retention, listening, workspace_id
+):
+    recording = await ready(database, queue, blobs, workspace_id)
+    await expire(database)
+    delete, asked = blobs.delete, []
+
+    async def late_delete(path):
+        if not asked:
+            asked.append(path)
+            await listening.rendition(recording, "mp3")  # after the sweep has looked
+        await delete(path)
+
+    blobs.delete = late_delete
+    await retention.sweep()
+    assert asked == [recording.blob]
     assert await kept(blobs) == set()
 
 

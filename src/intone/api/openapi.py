@@ -156,23 +156,21 @@ class _Schemas:
         (schema,), components = msgspec.json.schema_components(
             [kind], ref_template="#/components/schemas/{name}"
         )
-        _tidy(components)
+        _type_choices(components)
         self.components |= components
         return schema
 
 
-def _tidy(schema: Any) -> None:
-    """What readers want: the type of each choice's values, and no default that is none."""
+def _type_choices(schema: Any) -> None:
+    """Give every choice the type of its values, which msgspec leaves out and readers want."""
     if isinstance(schema, dict):
-        if schema.get("required") == []:
-            del schema["required"]
         if isinstance(schema.get("enum"), list) and "type" not in schema:
             schema["type"] = _TYPES[type(schema["enum"][0])]
         for child in schema.values():
-            _tidy(child)
+            _type_choices(child)
     elif isinstance(schema, list):
         for child in schema:
-            _tidy(child)
+            _type_choices(child)
 
 
 def _document_request(operation: dict[str, Any], described: Described, schemas: _Schemas) -> None:

@@ -89,14 +89,16 @@ class Renderer:
 
     async def run(self, claim: Claim) -> None:
         """Render the claimed job and end the claim: with a recording, an error or another try."""
+        beginning = asyncio.create_task(self._database.write(jobs.begin, self._queue, claim))
         try:
-            job = await self._database.write(jobs.begin, self._queue, claim)
+            job = await asyncio.shield(beginning)
             if job is not None:
                 await self._try(claim, job)
         except LeaseLostError:
             _log.info("job.lease_lost", job=claim.subject)
         except asyncio.CancelledError:
             # The process is stopping, or the lease has passed on: then giving back changes nothing.
+            await asyncio.gather(beginning, return_exceptions=True)
             await asyncio.shield(self._give_back(claim, 0))
             raise
         finally:
