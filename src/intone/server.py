@@ -105,6 +105,7 @@ async def run_server(runtime: Runtime) -> None:
         ws="none",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nothing here depends on the address of a caller
         server_header=False,
         date_header=True,
         lifespan="on",
