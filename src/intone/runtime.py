@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -54,6 +55,17 @@ __all__ = ["DEFAULT_WORKSPACE", "Runtime", "open_runtime"]
 DEFAULT_WORKSPACE = "default"
 #: Seconds between two looks at the queue for the metrics.
 _MEASURE_EVERY_S = 10.0
+#: Seconds for which an answer to `/ready` is given again.
+_READY_FOR_S = 1.0
+
+
+@dataclass(slots=True)
+class _Readiness:
+    """The last answer to `/ready`: anybody may ask, and each asking writes to the disk."""
+
+    checks: dict[str, str] = field(default_factory=dict)
+    #: On the monotonic clock.
+    good_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ class Runtime:
     job_metrics: JobMetrics
     #: The first key of an empty data folder, to be shown once; else None.
     first_key: str | None
+    _readiness: _Readiness = field(default_factory=_Readiness)
 
     async def work(self) -> None:
         """Render jobs until cancelled."""
@@ -92,17 +105,21 @@ class Runtime:
             await asyncio.sleep(_MEASURE_EVERY_S)
 
     async def ready(self) -> dict[str, str]:
-        """What each part says of itself: `ok`, or what is wrong."""
+        """What each part says of itself: `ok`, or what is wrong; asked at most once a second."""
+        if time.monotonic() < self._readiness.good_until:
+            return self._readiness.checks
         checks = {
             "database": self.database.read(_ping),
             "blobs": self.blobs.check(),
             "queue": self.queue.wait([jobs.RENDER], 0),
         }
         results = await asyncio.gather(*checks.values(), return_exceptions=True)
-        return {
+        self._readiness.checks = {
             name: "ok" if not isinstance(result, BaseException) else type(result).__name__
             for name, result in zip(checks, results, strict=True)
         }
+        self._readiness.good_until = time.monotonic() + _READY_FOR_S
+        return self._readiness.checks
 
 
 @contextlib.asynccontextmanager
