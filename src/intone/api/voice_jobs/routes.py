@@ -8,10 +8,10 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, delete, get, post
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter
-from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads annotations
+from litestar.response.base import ASGIResponse
 
 from intone.api.auth import SECURITY, principal_of, require
 from intone.api.bodies import read_json
@@ -24,7 +24,6 @@ from intone.api.voice_jobs.requests import DIALECT, idempotency_key, submission
 from intone.api.voice_jobs.schemas import (
     CreateVoiceJobRequest,
     CreateVoiceJobRequestV2,
-    JobCreated,
     ProfileList,
     Quota,
     VoiceJob,
@@ -86,7 +85,7 @@ async def _create(
     request: Req,
     version: Version,
     struct: type[CreateVoiceJobRequest | CreateVoiceJobRequestV2],
-) -> Response[bytes]:
+) -> ASGIResponse:
     core, principal = core_of(request), principal_of(request)
     await core.admit(principal)
     key = idempotency_key(request.headers.getall("idempotency-key", []))
@@ -98,8 +97,8 @@ async def _create(
         headers["Idempotent-Replayed"] = "true"
     if body.unknown_fields:
         headers["X-Intone-Ignored-Fields"] = _header_safe(body.unknown_fields)
-    return Response(
-        reply.body, status_code=reply.status, headers=headers, media_type="application/json"
+    return ASGIResponse(
+        body=reply.body, status_code=reply.status, headers=headers, media_type="application/json"
     )
 
 
@@ -110,9 +109,9 @@ async def _create(
     summary="Create a voice job",
     **_COMMON,
 )
-async def create_v1(request: Req) -> Response[JobCreated]:
+async def create_v1(request: Req) -> ASGIResponse:
     """Convert text into speech as one job; poll it, or listen to its events."""
-    return cast("Response[JobCreated]", await _create(request, "v1", CreateVoiceJobRequest))
+    return await _create(request, "v1", CreateVoiceJobRequest)
 
 
 @post(
@@ -122,9 +121,9 @@ async def create_v1(request: Req) -> Response[JobCreated]:
     summary="Create a voice job (version 2)",
     **_COMMON,
 )
-async def create_v2(request: Req) -> Response[JobCreated]:
+async def create_v2(request: Req) -> ASGIResponse:
     """As version 1, with the output under `output.audio` and one or two channels."""
-    return cast("Response[JobCreated]", await _create(request, "v2", CreateVoiceJobRequestV2))
+    return await _create(request, "v2", CreateVoiceJobRequestV2)
 
 
 @get(
