@@ -302,3 +302,14 @@ def test_the_pool_does_the_same_on_uvloop() -> None:
                 return await anext(chunks)
 
     assert uvloop.run(scenario()).pcm
+
+
+async def test_a_process_is_told_none_of_our_settings(monkeypatch):
+    """Native code is not to be trusted with keys."""
+    monkeypatch.setenv("INTONE_BOOTSTRAP_KEY", "in_live_secret")
+    monkeypatch.setenv("SOMETHING_ELSE", "kept")
+    async with running() as pool:
+        await spoken(pool)
+        environment = Path(f"/proc/{pool.pids[0]}/environ").read_bytes()
+    assert b"SOMETHING_ELSE=kept" in environment
+    assert b"INTONE_" not in environment

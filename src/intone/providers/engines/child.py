@@ -36,6 +36,12 @@ _LEAVE_S = 1.0
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
+def _environment() -> dict[str, str]:
+    """What a child may know: everything but our settings, since those hold keys."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("INTONE_")}
+    return kept | _ENVIRONMENT
+
+
 class EngineChild:
     """One engine process, which serves one request at a time."""
 
@@ -71,7 +77,7 @@ class EngineChild:
             engine,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=os.environ | _ENVIRONMENT,
+            env=_environment(),
             limit=_READ_AHEAD,
         )
         child = cls(process)
