@@ -15,7 +15,7 @@ from intone.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "listed", "load_settings"]
 
 _PREFIX = "INTONE_"
 
@@ -83,13 +83,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The database's URL."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'intone.db').absolute()}"
 
-    @property
-    def cores(self) -> int:
-        """How many processors this process may use."""
-        if hasattr(os, "sched_getaffinity"):
-            return len(os.sched_getaffinity(0))
-        return os.cpu_count() or 1
-
 
 def load_settings(
     flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ
@@ -118,6 +111,11 @@ def load_settings(
         raise InvalidInputError(f"A setting cannot be used: {error}.") from error
 
 
+def listed(value: str) -> tuple[str, ...]:
+    """The items of a list that is written with commas."""
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     known = {field.name for field in msgspec.structs.fields(Settings)}
     names = {
@@ -142,6 +140,5 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if kind is Path:
-        return Path(value)
-    raise NotImplementedError(kind)
+    """Make what msgspec has no rule for: paths, and nothing else."""
+    return kind(value)

@@ -14,6 +14,7 @@ import structlog
 from msgspec import structs
 from prometheus_client import CollectorRegistry
 
+from intone.config import listed
 from intone.core import jobs, keys, workspaces
 from intone.core.access import Access
 from intone.core.job_metrics import JobMetrics
@@ -28,7 +29,8 @@ from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.core.watch import Watchers
 from intone.errors import IntoneError, InvalidInputError
-from intone.providers.registry import create_providers
+from intone.machine import usable_cores
+from intone.providers.registry import create_providers, running
 from intone.queue.open import open_queue
 from intone.storage.blobs import BlobStore
 from intone.storage.database import LostRaceError
@@ -38,7 +40,6 @@ from intone.worker.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
     from intone.config import Settings
     from intone.core.plans import Plan
@@ -91,7 +92,7 @@ class Runtime:
     async def work(self) -> None:
         """Render jobs until cancelled."""
         await asyncio.to_thread(_warm_up)
-        concurrency = self.settings.worker_concurrency or 2 * self.settings.cores
+        concurrency = self.settings.worker_concurrency or 2 * usable_cores()
         handlers = {jobs.RENDER: self.renderer.run}
         await Worker(self.queue, handlers, concurrency=concurrency).run()
 
@@ -143,11 +144,9 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
         queue = open_queue(database)
         await queue.start()
         stack.push_async_callback(queue.close)
-        providers = create_providers(processes=settings.engine_processes or settings.cores)
+        providers = create_providers(processes=settings.engine_processes or None)
         if speaks:
-            for provider in providers.values():
-                await provider.start()
-                stack.push_async_callback(provider.close)
+            await stack.enter_async_context(running(providers))
         tokens = _token_verifier(settings)
         if tokens is not None:
             stack.push_async_callback(tokens.close)
@@ -158,7 +157,7 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
             fail_open=settings.policy_fail_open,
         )
         stack.push_async_callback(policy.close)
-        blobs, spool = _storage(settings)
+        blobs, spool = BlobStore(settings.data_dir / "blobs"), settings.data_dir / "spool"
         registry = CollectorRegistry()
         job_metrics = JobMetrics(registry)
         voices, watchers = VoiceCatalogue(providers.values()), Watchers()
@@ -196,10 +195,6 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
         )
 
 
-def _storage(settings: Settings) -> tuple[BlobStore, Path]:
-    return BlobStore(settings.data_dir / "blobs"), settings.data_dir / "spool"
-
-
 def _token_verifier(settings: Settings) -> TokenVerifier | None:
     if settings.oidc_issuer is None:
         return None
@@ -208,16 +203,12 @@ def _token_verifier(settings: Settings) -> TokenVerifier | None:
     return TokenVerifier(
         TokenPolicy(
             issuer=settings.oidc_issuer,
-            audience=_listed(settings.oidc_audience or ""),
+            audience=listed(settings.oidc_audience or ""),
             workspace_claim=settings.oidc_workspace_claim,
-            algorithms=_listed(settings.oidc_algorithms),
+            algorithms=listed(settings.oidc_algorithms),
             jwks_url=settings.oidc_jwks_url,
         )
     )
-
-
-def _listed(value: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in value.split(",") if item.strip())
 
 
 def _warm_up() -> None:

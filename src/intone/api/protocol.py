@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from intone.api.dialect import RequestContext, neutral_envelope
+from intone.core.ids import new_id
 from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class EnvelopeProtocol(HttpToolsProtocol):
             if cycle.response_started or self.pipeline:
                 self.transport.close()
                 return
-        request_id = str(uuid.uuid4())
+        request_id = new_id()
         envelope = neutral_envelope(InvalidInputError(sentence), RequestContext(request_id, "", ""))
         body = msgspec.json.encode(envelope.content)
         self.logger.warning("malformed request, answered with request id %s", request_id)

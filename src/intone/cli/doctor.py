@@ -15,6 +15,7 @@ import typer
 
 from intone.cli.common import DataDir, Json, print_json, runs, settings
 from intone.errors import IntoneError
+from intone.machine import usable_cores
 
 if TYPE_CHECKING:
     from intone.config import Settings
@@ -61,9 +62,9 @@ async def doctor(
         raise SystemExit(1)
 
 
-async def _python(chosen: Settings) -> str:
+async def _python(_: Settings) -> str:
     system = platform.platform(terse=True)
-    return f"Python {platform.python_version()} on {system}, {chosen.cores} cores"
+    return f"Python {platform.python_version()} on {system}, {usable_cores()} cores"
 
 
 async def _settings(chosen: Settings) -> str:
@@ -105,19 +106,14 @@ async def _database(chosen: Settings) -> str:
 async def _engine(_: Settings) -> str:
     from intone.core.synthesis import Script, Synthesizer
     from intone.core.voices import VoiceCatalogue
-    from intone.providers.registry import create_providers
+    from intone.providers.registry import create_providers, running
 
     providers = create_providers(processes=1)
     voice = VoiceCatalogue(providers.values()).speaking("en")[0]
     started = time.perf_counter()
-    for provider in providers.values():
-        await provider.start()
-    try:
-        script = Script("This is Intone, checking its voice.", voice, voice.languages[0])
+    script = Script("This is Intone, checking its voice.", voice, voice.languages[0])
+    async with running(providers):
         spoken = [p async for p in Synthesizer(providers).speak(script)]
-    finally:
-        for provider in providers.values():
-            await provider.close()
     seconds = sum(len(passage.pcm) for passage in spoken) / 2 / script.sample_rate
     if not seconds:
         raise _Problem("The engine is silent; reinstall the package espeakng-loader.")

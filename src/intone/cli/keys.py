@@ -42,7 +42,9 @@ async def create(
     as_json: Json = False,
 ) -> None:
     """Make a key; it is shown this once."""
-    new = await in_database(settings(data_dir=data_dir), _create, workspace, name, _listed(scopes))
+    from intone.config import listed
+
+    new = await in_database(settings(data_dir=data_dir), _create, workspace, name, listed(scopes))
     _show_new(new, as_json=as_json)
 
 
@@ -59,13 +61,15 @@ async def import_(
 
     Keys that begin with vg_live_, vk_live_ or pk_ can be imported.
     """
+    from intone.config import listed
+
     secret = (
         typer.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
     ).strip()
     if not secret:
         raise InvalidInputError("Give the key on standard input.")
     new = await in_database(
-        settings(data_dir=data_dir), _import, workspace, name, _listed(scopes), secret
+        settings(data_dir=data_dir), _import, workspace, name, listed(scopes), secret
     )
     if as_json:
         print_json(_public(new.key))
@@ -157,10 +161,6 @@ def _list(tx: Transaction, workspace: str | None) -> list[Key]:
     from intone.core import keys, workspaces
 
     return keys.list_keys(tx, None if workspace is None else workspaces.find(tx, workspace).id)
-
-
-def _listed(scopes: str) -> list[str]:
-    return [scope.strip() for scope in scopes.split(",") if scope.strip()]
 
 
 def _public(key: Key) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from intone.cli.common import runs, settings
+from intone.cli.common import runs
 from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from intone.core.jobs import Order
     from intone.core.recordings import Recording
-    from intone.core.voices import VoiceCatalogue
-    from intone.providers.base import Provider
+    from intone.providers.base import PresetVoice, Provider
 
 _FORMATS = {".mp3": "mp3", ".wav": "wav", ".pcm": "pcm"}
 
@@ -44,7 +43,7 @@ async def say(
     """Speak a text into an audio file."""
     from intone.core.jobs import Order
     from intone.core.voices import VoiceCatalogue
-    from intone.providers.registry import create_providers
+    from intone.providers.registry import create_providers, running
 
     text = sys.stdin.read() if text == "-" else text
     if not text.strip():
@@ -52,7 +51,7 @@ async def say(
     audio_format = _FORMATS.get(output.suffix.lower())
     if audio_format is None:
         raise InvalidInputError("The output file's name must end in .mp3, .wav or .pcm.")
-    providers = create_providers(processes=settings().cores)
+    providers = create_providers()
     catalogue = VoiceCatalogue(providers.values())
     if voice is None:
         speaking = catalogue.speaking(language)
@@ -75,13 +74,8 @@ async def say(
         format=audio_format,
         sample_rate=sample_rate,
     )
-    for provider in providers.values():
-        await provider.start()
-    try:
-        recording = await _record(order, catalogue, providers, output)
-    finally:
-        for provider in providers.values():
-            await provider.close()
+    async with running(providers):
+        recording = await _record(order, chosen, providers, output)
     print(
         f"{output}: {recording.duration_ms / 1000:.1f} s of {chosen.name}"
         f" ({chosen.languages[0]}), {recording.bytes:,} bytes.",
@@ -90,28 +84,20 @@ async def say(
 
 
 async def _record(
-    order: Order, catalogue: VoiceCatalogue, providers: Mapping[str, Provider], output: Path
+    order: Order, voice: PresetVoice, providers: Mapping[str, Provider], output: Path
 ) -> Recording:
     from rich.progress import Progress
 
     from intone.core.synthesis import Script, Synthesizer
     from intone.core.take import Take
 
-    script = Script(
-        text=order.text,
-        voice=catalogue.by_slug(order.voice),
-        language=order.language,
-        style=order.style,
-        rate=order.rate,
-        sample_rate=order.sample_rate,
-    )
     with (
         tempfile.TemporaryDirectory() as folder,
         Take(Path(folder) / "take.pcm", order) as take,
         Progress(transient=True, disable=not sys.stderr.isatty()) as progress,
     ):
         bar = progress.add_task("Speaking", total=len(order.text))
-        async for passage in Synthesizer(providers).speak(script):
+        async for passage in Synthesizer(providers).speak(Script.of(order, voice)):
             take.add(passage)
             progress.update(bar, completed=passage.segment.end)
         take.finish()

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-import uuid
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from intone.core.ids import new_id
 from intone.errors import InvalidInputError, NotFoundError
 from intone.storage.database import LostRaceError, now_ms
 
@@ -228,7 +228,7 @@ def _insert(
         raise InvalidInputError(f"A key's scopes are any of {', '.join(get_args(Scope))}.")
     stem = next(p for p in (_PREFIX, *_IMPORTED_PREFIXES) if secret.startswith(p))
     key = Key(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         workspace_id=workspace_id,
         name=name,
         prefix=secret[: len(stem) + _SHOWN],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from intone.audio.encode import create_encoder
-from intone.audio.formats import wav_header
+from intone.audio.formats import BYTES_PER_SAMPLE, to_channels, wav_header
 from intone.core import jobs
 from intone.core.rendering import spool_path
 from intone.errors import InvalidInputError, NotFoundError, UnavailableError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
+    from intone.audio.encode import Encoder
     from intone.core.jobs import Job
     from intone.core.recordings import Recording
     from intone.core.watch import Watchers
@@ -80,6 +81,19 @@ class Listening:
         """Bytes `start` to `end` (exclusive) of a blob, in pieces."""
         return self._blobs.read_range(blob, start, end)
 
+    async def live(self, job: Job, wanted: str) -> AsyncGenerator[bytes, None]:
+        """The audio of a job as it is rendered, in a format and in its order's channels.
+
+        Raises:
+            InvalidInputError: There is no such format.
+            NotFoundError, UnavailableError: As `follow`.
+        """
+        order = job.order
+        encoder = create_encoder(wanted, sample_rate=order.sample_rate, channels=order.channels)
+        async with aclosing(self.follow(job.workspace_id, job.id)) as pcm:
+            async for encoded in _encode(encoder, pcm, order.channels):
+                yield encoded
+
     async def follow(self, workspace_id: str, job_id: str) -> AsyncGenerator[bytes, None]:
         """The audio of a job from its beginning, as it is rendered.
 
@@ -121,7 +135,7 @@ class Listening:
             raise NotFoundError("The job has ended without audio.")
         if recording.format != "pcm":
             raise UnavailableError("The rendering has ended; fetch the finished audio.")
-        frame, rest = 2 * recording.channels, b""
+        frame, rest = BYTES_PER_SAMPLE * recording.channels, b""
         async for piece in self._blobs.read_range(recording.blob, 0, recording.bytes):
             whole = rest + piece
             frames = len(whole) // frame
@@ -157,6 +171,19 @@ class Listening:
         encoder = create_encoder(
             "mp3", sample_rate=recording.sample_rate, channels=recording.channels
         )
-        async for pcm in self._blobs.read_range(recording.blob, 0, recording.bytes):
-            yield await asyncio.to_thread(encoder.feed, pcm)
-        yield await asyncio.to_thread(encoder.finish)
+        pcm = self._blobs.read_range(recording.blob, 0, recording.bytes)
+        async for encoded in _encode(encoder, pcm):
+            yield encoded
+
+
+async def _encode(
+    encoder: Encoder, pcm: AsyncIterator[bytes], copies: int = 1
+) -> AsyncIterator[bytes]:
+    """Encode PCM as it comes, each sample `copies` times, off the event loop."""
+    async for piece in pcm:
+        encoded = await asyncio.to_thread(encoder.feed, to_channels(piece, copies))
+        if encoded:
+            yield encoded
+    rest = await asyncio.to_thread(encoder.finish)
+    if rest:
+        yield rest

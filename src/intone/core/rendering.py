@@ -148,14 +148,7 @@ class Renderer:
 
     async def _speak(self, claim: Claim, job: Job, take: Take) -> None:
         order, noted = job.order, time.monotonic()
-        script = Script(
-            text=order.text,
-            voice=self._voices.by_slug(order.voice),
-            language=order.language,
-            style=order.style,
-            rate=order.rate,
-            sample_rate=order.sample_rate,
-        )
+        script = Script.of(order, self._voices.by_slug(order.voice))
         async with aclosing(self._synthesizer.speak(script)) as passages:
             async for passage in passages:
                 await asyncio.to_thread(take.add, passage)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from intone.audio.resample import Resampler
 from intone.errors import ProviderError, UnavailableError
@@ -21,6 +21,7 @@ from intone.text.segments import split
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    from intone.core.jobs import Order
     from intone.providers.base import PresetVoice, Provider
     from intone.text.segments import Segment
 
@@ -45,6 +46,18 @@ class Script:
     rate: float = 1.0
     #: Of the audio wanted, in Hz.
     sample_rate: int = 24_000
+
+    @classmethod
+    def of(cls, order: Order, voice: PresetVoice) -> Self:
+        """What an order asks to be spoken, by the voice it names."""
+        return cls(
+            text=order.text,
+            voice=voice,
+            language=order.language,
+            style=order.style,
+            rate=order.rate,
+            sample_rate=order.sample_rate,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from intone.core import ledger
+from intone.core.ids import new_id
 from intone.errors import InvalidInputError, NotFoundError
 from intone.storage.database import now_ms
 
@@ -44,7 +44,7 @@ def create(tx: Transaction, name: str, plan: Plan) -> Workspace:
     name = name.strip()
     if not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
         raise InvalidInputError(f"A workspace's name has 1 to {_MAX_NAME} printable characters.")
-    workspace = Workspace(str(uuid.uuid4()), name, plan.name, now_ms())
+    workspace = Workspace(new_id(), name, plan.name, now_ms())
     inserted = tx.execute(
         "INSERT INTO workspaces (id, name, plan, created_at)"
         " VALUES (:id, :name, :plan, :created_at) ON CONFLICT (name) DO NOTHING",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from intone.providers.engines.espeak_provider import EspeakProvider
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
     from intone.providers.base import Provider
 
-__all__ = ["create_providers"]
+__all__ = ["create_providers", "running"]
 
 
 def create_providers(*, processes: int | None = None) -> dict[str, Provider]:
@@ -20,3 +23,13 @@ def create_providers(*, processes: int | None = None) -> dict[str, Provider]:
     """
     providers: list[Provider] = [EspeakProvider(processes=processes)]
     return {provider.name: provider for provider in providers}
+
+
+@asynccontextmanager
+async def running(providers: Mapping[str, Provider]) -> AsyncIterator[None]:
+    """Start the providers, and close them in the end."""
+    async with AsyncExitStack() as stack:
+        for provider in providers.values():
+            stack.push_async_callback(provider.close)
+            await provider.start()
+        yield

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from litestar import HttpMethod, route
@@ -11,18 +9,14 @@ from litestar.params import QueryParameter
 from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads annotations
 
 from intone.api.audio import StoredAudio, live_response, stored_response
-from intone.api.auth import SECURITY, principal_of, require
+from intone.api.auth import principal_of
 from intone.api.openapi import operation_id
 from intone.api.voice_jobs import documentation
-from intone.api.voice_jobs.routes import JobId, Req, core_of, find_job
-from intone.audio.encode import create_encoder
-from intone.audio.formats import to_channels
+from intone.api.voice_jobs.routes import COMMON, JobId, Req, core_of, find_job
 from intone.core.jobs import ENDED
 from intone.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from intone.core.jobs import Job, Order
     from intone.core.service import Core
 
@@ -59,10 +53,8 @@ LiveQuery = Annotated[
     opt=documentation.AUDIO,
     operation_id=operation_id("getVoiceJobAudio"),
     summary="Get the audio of a voice job",
-    before_request=require("speak"),
-    security=SECURITY,
-    tags=["Voice jobs"],
     media_type="application/octet-stream",
+    **COMMON,
 )
 async def audio(
     request: Req,
@@ -102,30 +94,14 @@ async def _finished(request: Req, core: Core, job: Job, audio_format: Format) ->
 
 
 async def _live(request: Req, core: Core, job: Job, audio_format: Format) -> ASGIResponse:
-    _, media_type, ending = _FORMATS[audio_format]
+    name, media_type, ending = _FORMATS[audio_format]
     return await live_response(
         request,
-        _encoded(core.listening.follow(job.workspace_id, job.id), job.order, audio_format),
+        core.listening.live(job, name),
         media_type=media_type,
         filename=f"{job.id}.{ending}",
         headers=_headers(job.order),
     )
-
-
-async def _encoded(
-    pcm: AsyncGenerator[bytes, None], order: Order, audio_format: Format
-) -> AsyncGenerator[bytes, None]:
-    encoder = create_encoder(
-        _FORMATS[audio_format][0], sample_rate=order.sample_rate, channels=order.channels
-    )
-    async with aclosing(pcm):
-        async for piece in pcm:
-            encoded = await asyncio.to_thread(encoder.feed, to_channels(piece, order.channels))
-            if encoded:
-                yield encoded
-    rest = await asyncio.to_thread(encoder.finish)
-    if rest:
-        yield rest
 
 
 def _headers(order: Order) -> dict[str, str]:

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from intone.core.jobs import Job
     from intone.core.service import Core
 
-__all__ = ["ROUTES", "JobId", "Req", "core_of", "find_job"]
+__all__ = ["COMMON", "ROUTES", "JobId", "Req", "core_of", "find_job"]
 
 Req = Request[Any, Any, Any]
 
 #: A key or an access token with this scope opens every route here.
-_COMMON: dict[str, Any] = {
+COMMON: dict[str, Any] = {
     "before_request": require("speak"),
     "security": SECURITY,
     "tags": ["Voice jobs"],
@@ -107,7 +107,7 @@ async def _create(
     opt=documentation.CREATE_V1,
     operation_id="createVoiceJob",
     summary="Create a voice job",
-    **_COMMON,
+    **COMMON,
 )
 async def create_v1(request: Req) -> ASGIResponse:
     """Convert text into speech as one job; poll it, or listen to its events."""
@@ -119,7 +119,7 @@ async def create_v1(request: Req) -> ASGIResponse:
     opt=documentation.CREATE_V2,
     operation_id="createVoiceJobV2",
     summary="Create a voice job (version 2)",
-    **_COMMON,
+    **COMMON,
 )
 async def create_v2(request: Req) -> ASGIResponse:
     """As version 1, with the output under `output.audio` and one or two channels."""
@@ -131,7 +131,7 @@ async def create_v2(request: Req) -> ASGIResponse:
     opt=documentation.JOB_V1,
     operation_id="getVoiceJob",
     summary="Get a voice job",
-    **_COMMON,
+    **COMMON,
 )
 async def get_v1(request: Req, job_id: JobId) -> VoiceJob:
     """Status and metadata of a job, until it expires."""
@@ -143,7 +143,7 @@ async def get_v1(request: Req, job_id: JobId) -> VoiceJob:
     opt=documentation.JOB_V2,
     operation_id="getVoiceJobV2",
     summary="Get a voice job (version 2)",
-    **_COMMON,
+    **COMMON,
 )
 async def get_v2(request: Req, job_id: JobId) -> VoiceJobV2:
     """Status and metadata of a job, until it expires."""
@@ -161,7 +161,7 @@ async def _get(request: Req, job_id: str, version: Version) -> VoiceJob | VoiceJ
     opt=documentation.CANCEL_V1,
     operation_id="cancelVoiceJob",
     summary="Cancel a voice job",
-    **_COMMON,
+    **COMMON,
 )
 async def cancel_v1(request: Req, job_id: JobId) -> VoiceJob:
     """End a job that has not ended and give its quota back; an ended job stays as it is."""
@@ -174,7 +174,7 @@ async def cancel_v1(request: Req, job_id: JobId) -> VoiceJob:
     opt=documentation.CANCEL_V2,
     operation_id="cancelVoiceJobV2",
     summary="Cancel a voice job (version 2)",
-    **_COMMON,
+    **COMMON,
 )
 async def cancel_v2(request: Req, job_id: JobId) -> VoiceJobV2:
     """End a job that has not ended and give its quota back; an ended job stays as it is."""
@@ -194,7 +194,7 @@ async def _cancel(request: Req, job_id: str, version: Version) -> VoiceJob | Voi
     operation_id=operation_id("watchVoiceJob"),
     summary="Events of a voice job",
     media_type="text/event-stream",
-    **_COMMON,
+    **COMMON,
 )
 async def events(request: Req, job_id: JobId) -> ASGIResponse:
     """Server-sent events `status` and `progress`, until the job has ended."""
@@ -209,7 +209,7 @@ async def events(request: Req, job_id: JobId) -> ASGIResponse:
     opt=documentation.PROFILES,
     operation_id="listVoiceProfiles",
     summary="List voice profiles",
-    **_COMMON,
+    **COMMON,
 )
 async def profiles(request: Req) -> ProfileList:
     """Every voice, with the styles it speaks in."""
@@ -223,7 +223,7 @@ async def profiles(request: Req) -> ProfileList:
     opt=documentation.PROFILE,
     operation_id="getVoiceProfile",
     summary="Get a voice profile",
-    **_COMMON,
+    **COMMON,
 )
 async def profile(request: Req, profile_id: ProfileId) -> VoiceProfile:
     """One voice, with the styles it speaks in."""
@@ -237,7 +237,7 @@ async def profile(request: Req, profile_id: ProfileId) -> VoiceProfile:
     opt=documentation.QUOTA,
     operation_id="getQuota",
     summary="Get the quota",
-    **_COMMON,
+    **COMMON,
 )
 async def quota(request: Req) -> Quota:
     """Limit and use of the workspace in the current billing period."""

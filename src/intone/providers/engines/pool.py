@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from intone.errors import (
     ProviderRejectedError,
     ProviderTimeoutError,
 )
+from intone.machine import usable_cores
 from intone.providers.base import AudioChunk
 from intone.providers.engines.child import EngineChild
 from intone.providers.engines.protocol import Chunk, End, Failure
@@ -23,7 +23,7 @@ from intone.providers.engines.protocol import Chunk, End, Failure
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-__all__ = ["EnginePool", "PoolLimits", "usable_cores"]
+__all__ = ["EnginePool", "PoolLimits"]
 
 _log = structlog.get_logger(__name__)
 
@@ -31,13 +31,6 @@ _log = structlog.get_logger(__name__)
 _RETRY_S, _MOST_RETRY_S = 0.1, 10.0
 #: After so many failed starts in a row, callers are told instead of kept waiting.
 _STARTS_BEFORE_GIVING_UP = 3
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
