@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -11,17 +12,29 @@ import msgspec
 from msgspec import Meta
 
 from intone.errors import InvalidInputError
+from intone.providers.settings import ProviderSettings  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Settings", "listed", "load_settings"]
 
 _PREFIX = "INTONE_"
+#: Settings that are tables; in a variable's name two underscores lead into them.
+_TABLES = {"providers", "models", "routes"}
 
 _Count = Annotated[int, Meta(ge=0)]
 #: A day at most: what waits longer has been forgotten.
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+
+class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An operator's route: which of several models speaks."""
+
+    #: `provider/model` names.
+    models: Annotated[list[str], Meta(min_length=1)]
+    #: What goes first: as listed, the cheapest, or the one that was quickest of late.
+    by: Literal["order", "price", "latency"] = "order"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +86,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: Let texts pass when the moderation endpoint cannot be reached.
     policy_fail_open: bool = False
 
+    #: Who speaks, by name: `[providers.NAME]`, or `INTONE_PROVIDERS__NAME__TYPE` and so on.
+    providers: dict[str, ProviderSettings] = msgspec.field(default_factory=dict)
+    #: By the name a caller may use for a model, e.g. `tts-1`, the `provider/model` it means.
+    models: dict[str, str] = msgspec.field(default_factory=dict)
+    #: By a name such as `auto/fast`, models to choose from at each request.
+    routes: dict[str, Route] = msgspec.field(default_factory=dict)
+
     #: debug, info, warning or error.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: json or console.
@@ -99,7 +119,7 @@ def load_settings(
     said = {name: value for name, value in (flags or {}).items() if value is not None}
     variables = _from_environment(environment)
     data_dir = Path(said.get("data_dir") or variables.get("data_dir") or Settings().data_dir)
-    merged = {**_from_file(data_dir / "intone.toml"), **variables, **said}
+    merged = _merged(_from_file(data_dir / "intone.toml"), variables) | said
     try:
         return msgspec.convert(
             {name: str(v) if isinstance(v, Path) else v for name, v in merged.items()},
@@ -118,13 +138,37 @@ def listed(value: str) -> tuple[str, ...]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     known = {field.name for field in msgspec.structs.fields(Settings)}
-    names = {
-        name.removeprefix(_PREFIX).lower(): value
-        for name, value in environment.items()
-        if name.startswith(_PREFIX)
-    }
-    # Unknown variables are left alone: tests and deployments keep some of their own.
-    return {name: value for name, value in names.items() if name in known and value != ""}
+    found: dict[str, Any] = {}
+    for variable, value in sorted(environment.items()):
+        name, *path = variable.removeprefix(_PREFIX).lower().split("__")
+        # Unknown variables are left alone: tests and deployments keep some of their own.
+        if not variable.startswith(_PREFIX) or name not in known or value == "":
+            continue
+        if name in _TABLES:
+            _put(found, (name, *path), value)
+        elif not path:
+            found[name] = value
+    return found
+
+
+def _put(tables: dict[str, Any], path: Sequence[str], value: str) -> None:
+    """Set a value in nested tables; one that is JSON's list or object is what it says."""
+    *folders, last = path
+    for folder in folders:
+        tables = tables.setdefault(folder, {})
+    try:
+        tables[last] = json.loads(value) if value[0] in "[{" else value
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"{'__'.join(path).upper()} is not valid JSON: {error}.") from error
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Both, tables within tables; where both say something, the upper one counts."""
+    merged = {**below, **above}
+    for name in below.keys() & above.keys():
+        if isinstance(below[name], dict) and isinstance(above[name], dict):
+            merged[name] = _merged(below[name], above[name])
+    return merged
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "BreakerOpenError",
+    "ConcurrencyLimitError",
     "EngineCrashedError",
     "ForbiddenError",
     "IdempotencyConflictError",
+    "InsufficientCreditError",
     "InternalError",
     "IntoneError",
     "InvalidInputError",
@@ -20,14 +23,19 @@ __all__ = [
     "NotFoundError",
     "PayloadTooLargeError",
     "PolicyBlockedError",
+    "ProviderAuthError",
+    "ProviderBusyError",
     "ProviderError",
+    "ProviderInvalidResponseError",
     "ProviderRejectedError",
     "ProviderTimeoutError",
     "QuotaExceededError",
     "RateLimitedError",
+    "SpendLimitError",
     "StorageFullError",
     "UnauthenticatedError",
     "UnavailableError",
+    "UnknownModelError",
 ]
 
 
@@ -61,6 +69,12 @@ class InvalidInputError(IntoneError):
     code = "invalid_input"
 
 
+class UnknownModelError(InvalidInputError):
+    """There is no such model."""
+
+    code = "unknown_model"
+
+
 class PayloadTooLargeError(InvalidInputError):
     """The request body is larger than this server accepts."""
 
@@ -91,6 +105,18 @@ class QuotaExceededError(IntoneError):
     code = "quota_exceeded"
 
 
+class InsufficientCreditError(QuotaExceededError):
+    """The wallet has not enough credit left for this request."""
+
+    code = "insufficient_credit"
+
+
+class SpendLimitError(QuotaExceededError):
+    """This key has reached its spending limit."""
+
+    code = "spend_limit_exceeded"
+
+
 class NotFoundError(IntoneError):
     """There is nothing here, or it has expired."""
 
@@ -110,11 +136,30 @@ class RateLimitedError(IntoneError):
     retryable = True
 
 
+class ConcurrencyLimitError(RateLimitedError):
+    """Too many requests of this key are under way; wait until one has ended."""
+
+    code = "concurrency_limited"
+
+
 class UnavailableError(IntoneError):
     """The service cannot do this right now; try again shortly."""
 
     code = "service_unavailable"
     retryable = True
+
+
+class BreakerOpenError(UnavailableError):
+    """The speech provider has failed too often; it is left alone for a while."""
+
+    code = "breaker_open"
+
+    def __init__(
+        self, message: str | None = None, *, state: str = "open", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        #: `open`, or `half_open` while a single probe finds out.
+        self.state = state
 
 
 class StorageFullError(UnavailableError):
@@ -134,6 +179,8 @@ class ProviderError(IntoneError):
 
     code = "provider_error"
     retryable = True
+    #: Whether it says something of the provider's health, for its breaker; a refusal does not.
+    is_outage: ClassVar[bool] = True
 
 
 class ProviderRejectedError(ProviderError):
@@ -141,6 +188,28 @@ class ProviderRejectedError(ProviderError):
 
     code = "provider_rejected"
     retryable = False
+    is_outage = False
+
+
+class ProviderAuthError(ProviderError):
+    """The speech provider does not accept this server's credentials; tell its operator."""
+
+    code = "provider_auth"
+    retryable = False
+    is_outage = False
+
+
+class ProviderBusyError(ProviderError):
+    """The speech provider takes no more requests of this server for now."""
+
+    code = "provider_rate_limited"
+    is_outage = False
+
+
+class ProviderInvalidResponseError(ProviderError):
+    """The speech provider's answer is not the audio that was asked for."""
+
+    code = "provider_invalid_response"
 
 
 class ProviderTimeoutError(ProviderError):

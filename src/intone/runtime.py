@@ -144,7 +144,9 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
         queue = open_queue(database)
         await queue.start()
         stack.push_async_callback(queue.close)
-        providers = create_providers(processes=settings.engine_processes or None)
+        providers = create_providers(
+            settings.providers, processes=settings.engine_processes or None
+        )
         if speaks:
             await stack.enter_async_context(running(providers))
         tokens = _token_verifier(settings)

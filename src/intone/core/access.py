@@ -44,6 +44,19 @@ class Principal:
     subject: str
 
 
+@dataclass(slots=True)
+class _Known:
+    """What the last look at a key has found."""
+
+    #: Monotonic seconds, before the look.
+    asked: float
+    #: None where there is no such key, or it was revoked.
+    principal: Principal | None = None
+    #: Milliseconds since the epoch.
+    expires_at: int | None = None
+    last_used_at: int = 0
+
+
 _FIND = """
 SELECT k.id, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, k.workspace_id, w.name, w.plan
 FROM keys k JOIN workspaces w ON w.id = k.workspace_id
@@ -68,7 +81,7 @@ class Access:
         self._database = database
         self._plans = plans
         self._tokens = tokens
-        self._known: OrderedDict[bytes, tuple[float, Row | None]] = OrderedDict()
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._notes: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, credential: str) -> Principal:
@@ -87,21 +100,15 @@ class Access:
         raise UnauthenticatedError
 
     async def _by_key(self, digest: bytes) -> Principal:
-        row = await self._lookup(digest)
-        now = now_ms()
-        if row is None or row["revoked_at"] is not None:
+        known, now = await self._lookup(digest), now_ms()
+        if known.principal is None:
             raise UnauthenticatedError
-        if row["expires_at"] is not None and row["expires_at"] <= now:
+        if known.expires_at is not None and known.expires_at <= now:
             raise UnauthenticatedError("This key has expired; use its successor.")
-        self._note(digest, row, now)
-        return Principal(
-            workspace_id=row["workspace_id"],
-            workspace_name=row["name"],
-            plan=self._plan(row["plan"]),
-            scopes=frozenset(row["scopes"].split()),
-            key_id=row["id"],
-            subject=row["id"],
-        )
+        if known.last_used_at <= now - _USE_NOTED_EVERY_MS:
+            known.last_used_at = now
+            self._note(known.principal.subject)
+        return known.principal
 
     def _plan(self, name: str) -> Plan:
         try:
@@ -111,26 +118,33 @@ class Access:
                 f"This server's plans do not have {name!r}, the plan of this workspace."
             ) from None
 
-    async def _lookup(self, digest: bytes) -> Row | None:
+    async def _lookup(self, digest: bytes) -> _Known:
         # Unknown keys are remembered as well, so that guessing costs no reads.
-        remembered = self._known.get(digest)
-        if remembered is not None and time.monotonic() - remembered[0] < _TRUST_S:
-            return remembered[1]
-        asked = time.monotonic()
+        known, asked = self._known.get(digest), time.monotonic()
+        if known is not None and asked - known.asked < _TRUST_S:
+            return known
         row = await self._database.read(_find, digest)
-        self._known[digest] = (asked, row)
+        known = self._known[digest] = _Known(asked) if row is None else self._found(asked, row)
         self._known.move_to_end(digest)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        return row
+        return known
 
-    def _note(self, digest: bytes, row: Row, now: int) -> None:
-        if (row["last_used_at"] or 0) > now - _USE_NOTED_EVERY_MS:
-            return
-        asked, known = self._known.get(digest, (0.0, None))
-        if known is row:  # else somebody has asked again meanwhile, and knows better
-            self._known[digest] = (asked, {**row, "last_used_at": now})
-        task = asyncio.create_task(self._database.write(_note_use, row["id"]))
+    def _found(self, asked: float, row: Row) -> _Known:
+        if row["revoked_at"] is not None:
+            return _Known(asked)
+        principal = Principal(
+            workspace_id=row["workspace_id"],
+            workspace_name=row["name"],
+            plan=self._plan(row["plan"]),
+            scopes=frozenset(row["scopes"].split()),
+            key_id=row["id"],
+            subject=row["id"],
+        )
+        return _Known(asked, principal, row["expires_at"], row["last_used_at"] or 0)
+
+    def _note(self, key_id: str) -> None:
+        task = asyncio.create_task(self._database.write(_note_use, key_id))
         self._notes.add(task)
         task.add_done_callback(self._forget)
 

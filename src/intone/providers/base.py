@@ -5,18 +5,22 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 __all__ = [
     "AudioChunk",
     "Capabilities",
     "Gender",
+    "ListedVoice",
+    "Model",
     "PresetVoice",
     "Provider",
     "SpeechRequest",
+    "Timeouts",
 ]
 
 Gender = Literal["female", "male", "neutral"]
@@ -56,20 +60,71 @@ class PresetVoice:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedVoice:
+    """A voice as a provider lists it, for people to choose from."""
+
+    #: The provider's own id of the voice.
+    id: str
+    name: str
+    #: BCP 47 tags, the main one first; empty where the provider does not say.
+    languages: tuple[str, ...] = ()
+    gender: Gender | None = None
+    #: Further labels of the provider's, e.g. `{"accent": "british"}`.
+    labels: Mapping[str, str] = field(default_factory=dict)
+    #: Ids of the models that speak it; empty: all of the provider's.
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of a provider's."""
+
+    #: The provider's own id.
+    id: str
+    name: str
+    #: Thousandths of a micro-dollar a character: a price of 15 US dollars for a million
+    #: characters is 15,000.
+    nanos_per_character: int = 0
+
+    def cost(self, characters: int) -> int:
+        """What so many characters cost, in micro-dollars, rounded up."""
+        return -(-characters * self.nanos_per_character // 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a provider is waited for, in seconds."""
+
+    connect_s: float = 5.0
+    #: From the request to the first byte of audio.
+    first_byte_s: float = 15.0
+    #: Between two pieces of audio.
+    stall_s: float = 10.0
+    #: For everything until the first byte of audio, retries and failover included.
+    total_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechRequest:
     """One segment of text to be spoken."""
 
-    #: Normalised text, at most `Capabilities.max_characters` long.
+    #: At most `Capabilities.max_characters` long; local engines get it normalised.
     text: str
     #: The provider's own voice id.
     voice: str
-    #: BCP 47 tag of the text.
+    #: BCP 47 tag of the text; empty where nobody has said.
     language: str
     style: str = "neutral"
-    #: Speed multiplier, 0.5–2.0; 1.0 is the voice's own speed.
+    #: Speed multiplier, within `Capabilities.rates`; 1.0 is the voice's own speed.
     rate: float = 1.0
     #: The sample rate in Hz the caller would like; `None` leaves it to the provider.
     sample_rate: int | None = None
+    #: The provider's own model id; empty: its default.
+    model: str = ""
+    #: How to speak, in words, for models that follow them.
+    instructions: str = ""
+    #: Further fields for the provider's own API, as the caller wrote them.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +145,12 @@ class Capabilities:
     max_characters: int = 4096
     #: How many requests it serves at once without queueing.
     concurrency: int = 1
+    #: Slowest and fastest `SpeechRequest.rate` it speaks at itself.
+    rates: tuple[float, float] = (1.0, 1.0)
+    #: What `stream` can deliver ready-made; `pcm` among them means 24 kHz mono s16le.
+    formats: tuple[str, ...] = ()
+    #: Whether models that it does not list are passed on to it.
+    passes_models: bool = False
     #: Whether it honours `SpeechRequest.sample_rate` itself.
     resamples: bool = False
     #: Whether it runs on this machine.
@@ -102,11 +163,32 @@ class Provider(ABC):
 
     #: Unique name, the `provider` part of a voice and of `provider/model`.
     name: str
+    #: What people call it, and where they read about it.
+    title: str = ""
+    website: str = ""
     capabilities: Capabilities
+    #: Its models, the default first.
+    models: Sequence[Model] = (Model("default", "Default"),)
+    timeouts: Timeouts = Timeouts()
+    #: Names of voices that it speaks with a voice of its own: by that name, its own id.
+    voice_aliases: Mapping[str, str] = MappingProxyType({})
+    #: Why it cannot be asked, e.g. `missing_api_key`; None where it can.
+    unavailable: str | None = None
 
-    @abstractmethod
     def voices(self) -> Sequence[PresetVoice]:
-        """Every voice this provider speaks with, in a stable order."""
+        """The voices it brings along under stable ids, in a stable order."""
+        return ()
+
+    async def list_voices(self) -> Sequence[ListedVoice]:
+        """Every voice it speaks with, asked from its own endpoint where it is a vendor.
+
+        Raises:
+            ProviderError: It could not be asked.
+        """
+        return [
+            ListedVoice(voice.local_id, voice.name, voice.languages, voice.gender)
+            for voice in self.voices()
+        ]
 
     @abstractmethod
     def synthesize(self, request: SpeechRequest) -> AsyncIterator[AudioChunk]:
@@ -119,6 +201,18 @@ class Provider(ABC):
                 is *not* an error: it yields a little silence or nothing).
             ProviderError: Any other failure; `retryable` says whether to try again.
         """
+
+    def stream(self, request: SpeechRequest, form: str) -> AsyncIterator[bytes]:  # noqa: ARG002 - overridden
+        """Speak one text, yielding bytes in one of `Capabilities.formats` as they come.
+
+        Closing the iterator early stops the work upstream. Fails as `synthesize` does, and a
+        failure after the first bytes means that the audio is not whole.
+
+        Args:
+            request: What to speak; its sample rate does not count.
+            form: The format.
+        """
+        raise AssertionError(f"{self.name} delivers no {form}")
 
     async def start(self) -> None:  # noqa: B027 - most providers have nothing to start
         """Make ready to speak (start processes, open connections)."""

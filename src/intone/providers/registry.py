@@ -2,27 +2,97 @@
 
 from __future__ import annotations
 
+import tomllib
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from importlib import resources
+from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from intone.errors import InvalidInputError
+from intone.providers.base import Model
 from intone.providers.engines.espeak_provider import EspeakProvider
+from intone.providers.openai import OpenAIProvider
+from intone.providers.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from intone.providers.base import Provider
+    from intone.providers.http import HttpProvider
 
 __all__ = ["create_providers", "running"]
 
+#: The engine inside, which is there whatever the settings say.
+_ENGINE: Final = "espeak"
+#: Vendors by the `type` of their settings.
+_VENDORS: Final[Mapping[str, type[HttpProvider]]] = {"openai": OpenAIProvider}
 
-def create_providers(*, processes: int | None = None) -> dict[str, Provider]:
+
+class _KnownModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry of `models.toml`."""
+
+    name: str
+    usd: float
+
+
+def create_providers(
+    settings: Mapping[str, ProviderSettings] | None = None, *, processes: int | None = None
+) -> dict[str, Provider]:
     """Every provider of this process by its name, none of them started.
 
     Args:
+        settings: By its name, what the operator says of a provider.
         processes: How many processes a local engine has; one a core by default.
+
+    Raises:
+        InvalidInputError: A provider's type is unknown, or its name cannot be one.
     """
-    providers: list[Provider] = [EspeakProvider(processes=processes)]
-    return {provider.name: provider for provider in providers}
+    settings = {_ENGINE: ProviderSettings(type=_ENGINE), **(settings or {})}
+    known = _known_models()
+    return {
+        name: _create(name, said, known.get(said.type, {}), processes)
+        for name, said in settings.items()
+    }
+
+
+def _create(
+    name: str,
+    said: ProviderSettings,
+    known: Mapping[str, _KnownModel],
+    processes: int | None,
+) -> Provider:
+    if not name or "/" in name or "," in name:
+        raise InvalidInputError(f"A provider cannot be called {name!r}: no slash, no comma.")
+    if (said.type == _ENGINE) != (name == _ENGINE):
+        raise InvalidInputError(f"The provider {_ENGINE!r} is the engine inside, and the only one.")
+    if said.type == _ENGINE:
+        return EspeakProvider(processes=processes, models=_models(said, known), aliases=said.voices)
+    vendor = _VENDORS.get(said.type)
+    if vendor is None:
+        types = ", ".join([_ENGINE, *_VENDORS])
+        raise InvalidInputError(
+            f"The provider {name!r} has the unknown type {said.type!r}; choose one of {types}."
+        )
+    return vendor(name, said, _models(said, known))
+
+
+def _models(said: ProviderSettings, known: Mapping[str, _KnownModel]) -> Sequence[Model]:
+    """The models to offer, at the operator's price, or else at the one that is known."""
+
+    def model(model_id: str) -> Model:
+        listed = known.get(model_id)
+        usd = said.prices.get(model_id, said.prices.get("*"))
+        if usd is None:
+            usd = listed.usd if listed else 0.0
+        return Model(model_id, listed.name if listed else model_id, round(usd * 1000))
+
+    return tuple(model(model_id) for model_id in (said.models or known))
+
+
+def _known_models() -> Mapping[str, Mapping[str, _KnownModel]]:
+    text = resources.files("intone.providers").joinpath("models.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, dict[str, _KnownModel]])
 
 
 @asynccontextmanager

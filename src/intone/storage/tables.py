@@ -63,6 +63,46 @@ keys = Table(
     Column("revoked_at", BigInteger),
     Column("replaced_by", Text),  # id of the key that a rotation made
     Column("last_used_at", BigInteger),
+    # Limits of the speech dialect; NULL: none. Spending is in millionths of a US dollar.
+    Column("requests_per_minute", Integer),
+    Column("max_concurrency", Integer),
+    Column("daily_micros", BigInteger),
+    Column("monthly_micros", BigInteger),
+)
+
+#: What each key has spent on a day (UTC), for its caps.
+key_days = Table(
+    "key_days",
+    metadata,
+    Column("key_id", Text, ForeignKey("keys.id"), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since the epoch
+    Column("spent", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    CheckConstraint("spent >= 0", name="spent"),
+    CheckConstraint("held >= 0", name="held"),
+)
+
+#: Sessions that `intone login` and browsers hold; a logout deletes them.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False, index=True),
+    Column("hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of the token
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+#: Device codes on their way to becoming sessions (RFC 8628).
+device_codes = Table(
+    "device_codes",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of the device code
+    Column("user_code", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id")),  # once somebody has approved it
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
 balances = Table(
@@ -76,6 +116,9 @@ balances = Table(
     Column("held", BigInteger, nullable=False),
     Column("period_start", BigInteger, nullable=False),
     Column("period_end", BigInteger, nullable=False),
+    Column(
+        "entries", BigInteger, nullable=False, server_default="0"
+    ),  # how often it has changed: orders its history
     CheckConstraint("spent >= 0", name="spent"),
     CheckConstraint("held >= 0", name="held"),
     CheckConstraint("granted >= 0", name="granted"),
@@ -93,9 +136,21 @@ holds = Table(
     Column("settled", BigInteger),  # what was really charged
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
+    Column("expires_at", BigInteger),  # when it is released unasked; NULL: its job sees to it
+    # What was left to spend after it began and after it ended, and as which entries.
+    Column("entry", BigInteger, nullable=False, server_default="0"),
+    Column("left_after", BigInteger, nullable=False, server_default="0"),
+    Column("end_entry", BigInteger),
+    Column("left_after_end", BigInteger),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("settled IS NULL OR (settled >= 0 AND settled <= amount)", name="settled"),
     Index("ix_holds_workspace_id_number", "workspace_id", "number"),
+    Index(
+        "ix_holds_expires_at",
+        "expires_at",
+        sqlite_where=text("state = 'open' AND expires_at IS NOT NULL"),
+        postgresql_where=text("state = 'open' AND expires_at IS NOT NULL"),
+    ),
 )
 
 grants = Table(
@@ -108,6 +163,29 @@ grants = Table(
     Column("amount", BigInteger, nullable=False),
     Column("source", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("entry", BigInteger, nullable=False, server_default="0"),
+    Column("left_after", BigInteger, nullable=False, server_default="0"),
+)
+
+#: Streamed speech, a row a call that reached a provider; its id is that of its hold, if it had one.
+calls = Table(
+    "calls",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("key_id", Text),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),  # ok, failed, cancelled
+    Column("error_code", Text),
+    Column("characters", BigInteger, nullable=False),  # that were spoken
+    Column("cost", BigInteger, nullable=False),  # micro-dollars
+    Column("first_byte_ms", Integer),
+    Column("total_ms", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("ix_calls_workspace_id_created_at", "workspace_id", "created_at"),
+    Index("ix_calls_created_at", "created_at"),
 )
 
 jobs = Table(

@@ -8,13 +8,13 @@ import msgspec
 
 from intone.errors import ProviderRejectedError
 from intone.providers.base import Capabilities, Provider
-from intone.providers.engines.espeak_voices import STYLES, load_voices
+from intone.providers.engines.espeak_voices import OPENAI_NAMES, STYLES, load_voices
 from intone.providers.engines.pool import EnginePool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from intone.providers.base import AudioChunk, PresetVoice, SpeechRequest
+    from intone.providers.base import AudioChunk, Model, PresetVoice, SpeechRequest
     from intone.providers.engines.pool import PoolLimits
 
 __all__ = ["EspeakProvider"]
@@ -30,15 +30,29 @@ class EspeakProvider(Provider):
     Args:
         processes: How many; one a core by default.
         limits: What is put up with from a process.
+        models: What it is offered as.
+        aliases: Further names for its voices.
     """
 
     name = "espeak"
+    title = "eSpeak NG"
+    website = "https://github.com/espeak-ng/espeak-ng"
 
-    def __init__(self, *, processes: int | None = None, limits: PoolLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        processes: int | None = None,
+        limits: PoolLimits | None = None,
+        models: Sequence[Model] = Provider.models,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
         self.pool = EnginePool("espeak", size=processes, limits=limits)
+        self.models = models
+        self.voice_aliases = {**OPENAI_NAMES, **(aliases or {})}
         self.capabilities = Capabilities(
             max_characters=_MAX_CHARACTERS,
             concurrency=self.pool.size,
+            rates=(_MIN_RATE, _MAX_RATE),
             resamples=True,
             local=True,
             styles=STYLES,

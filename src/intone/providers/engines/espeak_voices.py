@@ -11,6 +11,7 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -22,10 +23,30 @@ if TYPE_CHECKING:
 
     from intone.providers.base import Gender
 
-__all__ = ["ENGINE_VERSION", "STYLES", "EspeakSettings", "EspeakVoice", "load_voices"]
+__all__ = ["ENGINE_VERSION", "OPENAI_NAMES", "STYLES", "EspeakSettings", "EspeakVoice", "load_voices"]
 
 #: The eSpeak NG whose sound the voices' versions stand for.
 ENGINE_VERSION = "1.52.0"
+
+
+#: Which of our voices answers to a name that OpenAI's clients send.
+OPENAI_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "alloy": "en-us.emma",
+        "ash": "en-us.james",
+        "ballad": "en-gb.oliver",
+        "cedar": "en-us.henry",
+        "coral": "en-us.olivia",
+        "echo": "en-us.caleb",
+        "fable": "en-gb.charlotte",
+        "marin": "en-us.ava",
+        "nova": "en-us.hannah",
+        "onyx": "en-us.mason",
+        "sage": "en-us.grace",
+        "shimmer": "en-gb.amelia",
+        "verse": "en-us.ethan",
+    }
+)
 
 
 class EspeakSettings(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ CREATE TABLE keys (
 	expires_at BIGINT, 
 	revoked_at BIGINT, 
 	replaced_by TEXT, 
-	last_used_at BIGINT, 
+	last_used_at BIGINT, requests_per_minute INTEGER, max_concurrency INTEGER, daily_micros BIGINT, monthly_micros BIGINT, 
 	CONSTRAINT pk_keys PRIMARY KEY (number), 
 	CONSTRAINT fk_keys_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
 	CONSTRAINT uq_keys_hash UNIQUE (hash), 
@@ -44,7 +44,7 @@ CREATE TABLE balances (
 	spent BIGINT NOT NULL, 
 	held BIGINT NOT NULL, 
 	period_start BIGINT NOT NULL, 
-	period_end BIGINT NOT NULL, 
+	period_end BIGINT NOT NULL, entries BIGINT DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_balances PRIMARY KEY (workspace_id, meter), 
 	CONSTRAINT ck_balances_granted CHECK (granted >= 0), 
 	CONSTRAINT ck_balances_held CHECK (held >= 0), 
@@ -61,7 +61,7 @@ CREATE TABLE holds (
 	state TEXT NOT NULL, 
 	settled BIGINT, 
 	created_at BIGINT NOT NULL, 
-	ended_at BIGINT, 
+	ended_at BIGINT, expires_at BIGINT, entry BIGINT DEFAULT '0' NOT NULL, left_after BIGINT DEFAULT '0' NOT NULL, end_entry BIGINT, left_after_end BIGINT, 
 	CONSTRAINT pk_holds PRIMARY KEY (number), 
 	CONSTRAINT ck_holds_amount CHECK (amount >= 0), 
 	CONSTRAINT ck_holds_settled CHECK (settled IS NULL OR (settled >= 0 AND settled <= amount)), 
@@ -78,7 +78,7 @@ CREATE TABLE grants (
 	meter TEXT NOT NULL, 
 	amount BIGINT NOT NULL, 
 	source TEXT NOT NULL, 
-	created_at BIGINT NOT NULL, 
+	created_at BIGINT NOT NULL, entry BIGINT DEFAULT '0' NOT NULL, left_after BIGINT DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_grants PRIMARY KEY (number), 
 	CONSTRAINT fk_grants_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
 	CONSTRAINT uq_grants_id UNIQUE (id)
@@ -171,5 +171,71 @@ CREATE TABLE dead_letters (
 	CONSTRAINT pk_dead_letters PRIMARY KEY (number)
 );
 
-INSERT INTO alembic_version VALUES ('0001');
+CREATE INDEX ix_holds_expires_at ON holds (expires_at) WHERE state = 'open' AND expires_at IS NOT NULL;
+
+CREATE TABLE key_days (
+	key_id TEXT NOT NULL, 
+	day INTEGER NOT NULL, 
+	spent BIGINT NOT NULL, 
+	held BIGINT NOT NULL, 
+	CONSTRAINT pk_key_days PRIMARY KEY (key_id, day), 
+	CONSTRAINT ck_key_days_spent CHECK (spent >= 0), 
+	CONSTRAINT ck_key_days_held CHECK (held >= 0), 
+	CONSTRAINT fk_key_days_key_id FOREIGN KEY(key_id) REFERENCES keys (id)
+);
+
+CREATE TABLE sessions (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	hash BLOB NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	CONSTRAINT pk_sessions PRIMARY KEY (number), 
+	CONSTRAINT fk_sessions_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_sessions_hash UNIQUE (hash), 
+	CONSTRAINT uq_sessions_id UNIQUE (id)
+);
+
+CREATE INDEX ix_sessions_workspace_id ON sessions (workspace_id);
+
+CREATE INDEX ix_sessions_expires_at ON sessions (expires_at);
+
+CREATE TABLE device_codes (
+	hash BLOB NOT NULL, 
+	user_code TEXT NOT NULL, 
+	workspace_id TEXT, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	CONSTRAINT pk_device_codes PRIMARY KEY (hash), 
+	CONSTRAINT fk_device_codes_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_device_codes_user_code UNIQUE (user_code)
+);
+
+CREATE INDEX ix_device_codes_expires_at ON device_codes (expires_at);
+
+CREATE TABLE calls (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	key_id TEXT, 
+	provider TEXT NOT NULL, 
+	model TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	error_code TEXT, 
+	characters BIGINT NOT NULL, 
+	cost BIGINT NOT NULL, 
+	first_byte_ms INTEGER, 
+	total_ms BIGINT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_calls PRIMARY KEY (number), 
+	CONSTRAINT fk_calls_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_calls_id UNIQUE (id)
+);
+
+CREATE INDEX ix_calls_workspace_id_created_at ON calls (workspace_id, created_at);
+
+CREATE INDEX ix_calls_created_at ON calls (created_at);
+
+INSERT INTO alembic_version VALUES ('0002');
 
