@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from bench import create, create_200k, long_job, memory, one_sentence, start
+from bench import (
+    create,
+    create_200k,
+    gateway,
+    litellm,
+    long_job,
+    memory,
+    one_sentence,
+    start,
+)
 from bench.report import machine, show, tell
 
 if TYPE_CHECKING:
@@ -28,6 +37,8 @@ _SCENARIOS: dict[str, Callable[[Path], Coroutine[Any, Any, list[Row]]]] = {
     "create_200k": create_200k.measure,
     "one_sentence": one_sentence.measure,
     "long_job": long_job.measure,
+    "gateway": gateway.measure,
+    "litellm": litellm.measure,
     "start": start.measure,
     "memory": memory.measure,
 }

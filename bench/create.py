@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["measure"]
 
-_ROUNDS = 5
-_ROUND_S, _WARM_S = 3.0, 1.0
+#: Short rounds, so that what disturbs the machine for some seconds falls on both servers.
+_ROUNDS, _ROUND_S = 15, 1.0
+_BESIDE_S, _WARM_S = 3.0, 1.0
 
 
 async def measure(folder: Path) -> list[Row]:
@@ -31,7 +32,7 @@ async def measure(folder: Path) -> list[Row]:
     with intone_server(folder / "create-worker", log_level="error") as intone:
         tell("create: with the worker beside it")
         await drive(intone, create_request(intone), seconds=_WARM_S)
-        beside = await drive(intone, create_request(intone), seconds=_ROUND_S)
+        beside = await drive(intone, create_request(intone), seconds=_BESIDE_S)
     echo_rate, create_rate = _median_rate(echoes), _median_rate(creates)
     return [
         Row(

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from bench.report import Row, at_most, tell
-from bench.servers import family, intone_server
+from bench.servers import family, intone_server, share_mb
 from bench.speech import caller, speak
 
 __all__ = ["measure"]
@@ -34,14 +34,6 @@ async def measure(folder: Path) -> list[Row]:
 
 
 def _row(what: str, pid: int) -> Row:
-    shares = [_share_mb(member) for member in family(pid)]
+    shares = [share_mb(member) for member in family(pid)]
     note = f"server {shares[0]:.0f} MB, {len(shares) - 1} engines {sum(shares[1:]):.0f} MB"
     return Row("memory", what, sum(shares), "MB", at_most(200), note)
-
-
-def _share_mb(pid: int) -> float:
-    """Proportional set size in MB (10⁶ bytes)."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError("The system does not tell the proportional set size.")

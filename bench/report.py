@@ -59,7 +59,8 @@ class Row:
 
     scenario: str
     what: str
-    measured: float
+    #: None where it could not be measured here; the note says why.
+    measured: float | None
     #: `×` for a ratio, else ms, s, MB, req/s …
     unit: str
     asked: Asked | None = None
@@ -68,7 +69,9 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`met` or `MISSED`; `info` where nothing was asked."""
+        """`met` or `MISSED`; `info` where nothing was asked, `skipped` where nothing is known."""
+        if self.measured is None:
+            return "skipped"
         if self.asked is None:
             return "info"
         return "met" if self.asked.met(self.measured) else "MISSED"
@@ -144,7 +147,7 @@ def show(rows: list[Row], where: Machine, *, as_json: bool) -> None:
         table.add_column(column, justify="right" if column == "measured" else "left")
     table.add_column("made from", style="dim")
     for row in rows:
-        measured = f"{_number(row.measured)} {row.unit}"
+        measured = "–" if row.measured is None else f"{_number(row.measured)} {row.unit}"
         table.add_row(row.scenario, row.what, measured, _asked(row), row.verdict, row.note)
     print(
         f"Intone {where.intone}, Python {where.python}, SQLite {where.sqlite}, {where.system},"

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from helpers import chromium, mounts, postgres
+from helpers import chromium, clients, mounts, postgres
 from intone.storage.database import Database
 from intone.storage.open import open_database
 
-#: What `@pytest.mark.requires(name)` may name, and what says whether it is missing.
+#: What `@pytest.mark.requires(name)` may name, and what says whether it is missing; more in the
+#: mark is told it: `requires("client", "livekit")`.
 _REQUIREMENTS = {
     "postgres": postgres.missing,
     "chromium": chromium.missing,
+    "client": clients.missing,
     "mount": mounts.missing,
 }
 
@@ -21,7 +23,8 @@ _REQUIREMENTS = {
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose requirement is missing, or fail it where everything must run."""
     for marker in item.iter_markers("requires"):
-        if reason := _REQUIREMENTS[marker.args[0]]():
+        name, *more = marker.args
+        if reason := _REQUIREMENTS[name](*more):
             if os.environ.get("INTONE_TEST_REQUIRE") == "all":
                 pytest.fail(f"needs {reason}", pytrace=False)
             pytest.skip(f"needs {reason}")

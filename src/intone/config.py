@@ -93,6 +93,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: By a name such as `auto/fast`, models to choose from at each request.
     routes: dict[str, Route] = msgspec.field(default_factory=dict)
 
+    #: Let anybody see `/v1/audio/voices`: some clients ask for it without their key.
+    public_voices: bool = False
+    #: Have `/v1/status` also tell how providers' breakers stand.
+    status_breakers: bool = False
+
     #: debug, info, warning or error.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: json or console.

@@ -10,14 +10,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "AuthorizationPendingError",
     "BreakerOpenError",
     "ConcurrencyLimitError",
+    "DeviceCodeExpiredError",
     "EngineCrashedError",
     "ForbiddenError",
     "IdempotencyConflictError",
     "InsufficientCreditError",
     "InternalError",
     "IntoneError",
+    "InvalidDeviceCodeError",
     "InvalidInputError",
     "LeaseLostError",
     "NotFoundError",
@@ -93,6 +96,19 @@ class ForbiddenError(IntoneError):
     code = "forbidden"
 
 
+class AuthorizationPendingError(IntoneError):
+    """Nobody has approved this login yet; ask again after the interval."""
+
+    code = "authorization_pending"
+    retryable = True
+
+
+class DeviceCodeExpiredError(IntoneError):
+    """This login was not approved in time; begin a new one."""
+
+    code = "expired_token"
+
+
 class PolicyBlockedError(IntoneError):
     """The text is not allowed by this server's content policy."""
 
@@ -121,6 +137,12 @@ class NotFoundError(IntoneError):
     """There is nothing here, or it has expired."""
 
     code = "not_found"
+
+
+class InvalidDeviceCodeError(NotFoundError):
+    """There is no such device code, or it was exchanged before; begin a new login."""
+
+    code = "invalid_device_code"
 
 
 class IdempotencyConflictError(IntoneError):
@@ -222,3 +244,4 @@ class EngineCrashedError(ProviderError):
     """The local engine's process died while it was speaking."""
 
     code = "engine_crashed"
+    is_outage = False  # the text may be to blame; its pool starts another process at once

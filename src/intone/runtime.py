@@ -18,13 +18,17 @@ from intone.config import listed
 from intone.core import jobs, keys, workspaces
 from intone.core.access import Access
 from intone.core.job_metrics import JobMetrics
-from intone.core.limits import RateLimiter
+from intone.core.limits import RateLimiter, Slots
 from intone.core.listening import Listening
+from intone.core.listings import Catalogue, Listings
+from intone.core.models import ModelDirectory, RoutePlan
 from intone.core.plans import load_plans
 from intone.core.policy import create_policy
 from intone.core.rendering import Renderer
 from intone.core.retention import Retention
+from intone.core.routing import Router
 from intone.core.service import Core
+from intone.core.speech import Speech
 from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.core.watch import Watchers
@@ -80,6 +84,7 @@ class Runtime:
     blobs: BlobStore
     providers: Mapping[str, Provider]
     core: Core
+    router: Router
     renderer: Renderer
     retention: Retention
     #: What `/metrics` shows.
@@ -163,6 +168,25 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
         registry = CollectorRegistry()
         job_metrics = JobMetrics(registry)
         voices, watchers = VoiceCatalogue(providers.values()), Watchers()
+        limiter, router = RateLimiter(), Router()
+        listings = Listings(providers)
+        stack.push_async_callback(listings.close)
+        models = ModelDirectory(
+            providers,
+            router,
+            listed=listings.listed,
+            aliases=settings.models,
+            routes={name: RoutePlan(r.models, r.by) for name, r in settings.routes.items()},
+        )
+        speech = Speech(
+            database=database,
+            models=models,
+            router=router,
+            policy=policy,
+            limiter=limiter,
+            slots=Slots(),
+        )
+        stack.push_async_callback(speech.close)
         yield Runtime(
             settings=settings,
             plans=plans,
@@ -174,18 +198,21 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
                 database=database,
                 queue=queue,
                 access=Access(database, plans, tokens),
-                limiter=RateLimiter(),
+                limiter=limiter,
                 policy=policy,
                 voices=voices,
                 watchers=watchers,
                 listening=Listening(database, blobs, watchers, spool),
+                listings=Catalogue(models, listings),
+                speech=speech,
             ),
+            router=router,
             renderer=Renderer(
                 database=database,
                 queue=queue,
                 blobs=blobs,
                 voices=voices,
-                synthesizer=Synthesizer(providers),
+                synthesizer=Synthesizer(providers, router),
                 watchers=watchers,
                 metrics=job_metrics,
                 spool=spool,

@@ -30,6 +30,9 @@ def test_help_names_every_command_and_imports_no_server():
         "voices",
         "keys",
         "workspaces",
+        "login",
+        "logout",
+        "whoami",
         "doctor",
         "backup",
     ]

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
-import uvicorn
 from litestar import Litestar
 
+from helpers.serving import serving
 from helpers.small_dialect import SMALL, Core
 from intone.api.app import create_app
 from intone.api.metrics import Metrics
 from intone.api.middleware import BodyLimits
-from intone.api.protocol import EnvelopeProtocol
 
 
 @dataclass
@@ -54,25 +53,10 @@ async def live_app(limits: BodyLimits) -> AsyncIterator[LiveApp]:
         return checks
 
     app = create_app(core, [SMALL], readiness=readiness, metrics=metrics, limits=limits)
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        http=EnvelopeProtocol,
-        access_log=False,
-        log_level="critical",
-        server_header=False,
-        timeout_graceful_shutdown=1,
-        timeout_keep_alive=1,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with aiohttp.ClientSession(
-        f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer speaks"}
-    ) as http:
+    async with (
+        serving(app) as port,
+        aiohttp.ClientSession(
+            f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer speaks"}
+        ) as http,
+    ):
         yield LiveApp(app, core, metrics, checks, http, port)
-    server.should_exit = True
-    await serving

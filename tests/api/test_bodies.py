@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers.small_dialect import Order
+from intone.api import bodies
 from intone.api.bodies import decode_json
 from intone.errors import InvalidInputError
 
@@ -129,3 +132,26 @@ def test_unknown_fields_are_ignored_and_named_at_every_level():
     body = _with(zeta=1, output={"format": "pcm", "colour": {}}, tags=[{"format": "wav", "x": 1}])
     assert decode_json(body, Order).unknown_fields == ("output.colour", "tags[].x", "zeta")
     assert decode_json(GOOD, Order).unknown_fields == ()
+
+
+#: Members of an object, good, odd and wrong.
+MEMBERS = [
+    *(b'"a":1', b'"a":1.0', b'"b":1e2', b'"b":-0', b'"c":-0.0', b'"c":0.10', b'"d":1e400'),
+    *(b'"d":9223372036854775808', b'"e":123456789012345678', b'"e":9007199254740993.0'),
+    *(b'"f":":"', b'"f":"\\u003a"', b'"f":"\\u003A"', b'"\\u0061":2', b'"g:":[{"a":":"}]'),
+    *(b'"h":{"i":1,"i":2}', b'"h":{"i":":","j":{"i":null}}', b'"k":[1,[2,true]]', b'"k":[]'),
+    *(b'"l":"\\ud83d\\ude00"', b'"l":"\\ud83d"', b'"m":"\xc3\xa9"', b'"m":"\xe9"', b'"n":"\\"\\/"'),
+    *(b'"o":NaN', b'"o":01', b'"o":"\x7f"', b'"o":"\x00"', b' "p" : 1 ', b'"p"', b""),
+]
+
+
+@given(st.lists(st.sampled_from(MEMBERS), max_size=6))
+def test_the_fast_way_through_a_body_answers_what_the_strict_one_does(members):
+    body = b"{" + b",".join(members) + b"}"
+    if (fast := bodies._parse_fast(body)) is not None:
+        document, canonical = bodies._parse(body)
+        assert (repr(fast[0]), fast[1]) == (repr(document), canonical)
+
+
+def test_an_ordinary_body_goes_the_fast_way():
+    assert bodies._parse_fast(GOOD) == bodies._parse(GOOD)

@@ -126,7 +126,7 @@ def test_mp3_of_an_empty_recording_is_a_playable_moment_of_silence(channels: int
 @pytest.mark.parametrize(
     ("name", "options", "complaint"),
     [
-        ("opus", {"sample_rate": 24000}, "opus"),
+        ("vox", {"sample_rate": 24000}, "vox"),
         ("mp3", {"sample_rate": 96000}, "96000 Hz"),
         ("mp3", {"sample_rate": 9000}, "9000 Hz"),
         ("mp3", {"sample_rate": 24000, "channels": 3}, "not 3"),

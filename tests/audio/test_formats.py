@@ -23,9 +23,12 @@ def test_known_formats_and_their_media_types() -> None:
         "pcm": "application/octet-stream",
         "wav": "audio/wav",
         "mp3": "audio/mpeg",
+        "opus": "audio/opus",
+        "aac": "audio/aac",
+        "flac": "audio/flac",
     }
     assert audio_format("mp3").extension == "mp3"
-    with pytest.raises(InvalidInputError, match=r"'vox'.*pcm, wav, mp3"):
+    with pytest.raises(InvalidInputError, match=r"'vox'.*pcm, wav, mp3, opus, aac, flac"):
         audio_format("vox")
 
 

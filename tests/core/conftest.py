@@ -11,6 +11,7 @@ from intone.core import rendering
 from intone.core.job_metrics import JobMetrics
 from intone.core.listening import Listening
 from intone.core.rendering import Renderer
+from intone.core.routing import Router
 from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.core.watch import Watchers
@@ -68,7 +69,7 @@ def renderer(database, queue, blobs, spool, provider, watchers, monkeypatch):
         queue=queue,
         blobs=blobs,
         voices=VoiceCatalogue([provider]),
-        synthesizer=Synthesizer({"espeak": provider}),
+        synthesizer=Synthesizer({"espeak": provider}, Router()),
         watchers=watchers,
         metrics=JobMetrics(CollectorRegistry()),
         spool=spool,

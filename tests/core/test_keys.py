@@ -155,10 +155,10 @@ async def test_rotations_at_once_make_one_successor(database, ws, monkeypatch):
     new = await database.write(keys.create, ws, "app")
     meeting, insert = threading.Barrier(2), keys._insert
 
-    def insert_together(*args):
+    def insert_together(*args, **kwargs):
         with contextlib.suppress(threading.BrokenBarrierError):  # SQLite lets one in at a time
             meeting.wait(1)
-        return insert(*args)
+        return insert(*args, **kwargs)
 
     monkeypatch.setattr(keys, "_insert", insert_together)
     results = await asyncio.gather(
@@ -175,3 +175,77 @@ async def test_an_imported_key_is_rotated_into_one_of_ours(database, ws, access)
     for secret in (old.secret, new.secret):
         assert (await access.authenticate(secret)).scopes == {"speak"}
     await asyncio.gather(*access._notes)
+
+
+LIMITS = keys.KeyLimits(
+    requests_per_minute=60, max_concurrency=4, daily_micros=5_000_000, monthly_micros=10**15
+)
+
+
+async def test_a_key_has_no_limits_unless_it_is_given_some(database, ws, access):
+    plain = await database.write(keys.create, ws, "plain")
+    limited = await database.write(keys.create, ws, "limited", limits=LIMITS)
+    assert plain.key.limits == keys.NO_LIMITS == keys.KeyLimits()
+    assert [key.limits for key in await database.read(keys.list_keys, ws)] == [
+        keys.KeyLimits(),
+        LIMITS,
+    ]
+    assert (await access.authenticate(plain.secret)).limits == keys.KeyLimits()
+    principal = await access.authenticate(limited.secret)
+    assert (principal.limits, principal.kind) == (LIMITS, "api_key")
+    await asyncio.gather(*access._notes)
+
+
+async def test_limits_outlive_a_rotation(database, ws):
+    old = await database.write(keys.create, ws, "app", limits=LIMITS)
+    new = await database.write(keys.rotate, old.key.id, 1)
+    assert (await database.read(keys.find, new.key.id)).limits == LIMITS
+    tighter = keys.KeyLimits(max_concurrency=1)
+    newest = await database.write(keys.rotate, new.key.id, 1, tighter)
+    assert newest.key.limits == tighter
+
+
+async def test_limits_are_replaced_for_a_key_of_one_s_own_that_works(database, ws):
+    key = (await database.write(keys.create, ws, "app", limits=LIMITS)).key
+    changed = await database.write(
+        keys.set_limits, ws, key.id, keys.KeyLimits(requests_per_minute=1)
+    )
+    assert changed.limits == keys.KeyLimits(requests_per_minute=1)
+    with pytest.raises(NotFoundError):
+        await database.write(keys.set_limits, "another workspace", key.id, LIMITS)
+    await database.write(keys.revoke, key.id)
+    with pytest.raises(NotFoundError):
+        await database.write(keys.set_limits, ws, key.id, LIMITS)
+    assert (await database.read(keys.find, key.id)).limits == changed.limits
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"requests_per_minute": 0},
+        {"max_concurrency": -1},
+        {"max_concurrency": 2**31},
+        {"daily_micros": 0},
+        {"monthly_micros": 2**63},
+    ],
+)
+def test_a_limit_that_no_key_can_be_held_to_is_refused(limits):
+    with pytest.raises(InvalidInputError):
+        keys.KeyLimits(**limits)
+
+
+async def test_a_workspace_deletes_its_own_keys_once(database, ws, access):
+    key = await database.write(keys.create, ws, "app")
+    with pytest.raises(NotFoundError):
+        await database.write(keys.delete, "another workspace", key.key.id)
+    await database.write(keys.delete, ws, key.key.id)
+    with pytest.raises(NotFoundError):
+        await database.write(keys.delete, ws, key.key.id)
+    with pytest.raises(UnauthenticatedError):
+        await access.authenticate(key.secret)
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 101, "two\nlines", "nul\x00"])
+async def test_a_key_s_name_is_something_to_read(database, ws, name):
+    with pytest.raises(InvalidInputError, match="name"):
+        await database.write(keys.create, ws, name)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from helpers.work import claimed, count, expire, idempotency_key, submission, submitted
-from intone.core import jobs
+from intone.core import jobs, logins, sessions
 from intone.core.recordings import Recording
 from intone.core.retention import Retention
 from intone.core.submission import submit
@@ -184,3 +184,15 @@ async def test_a_sweep_that_fails_is_tried_again(database, queue, blobs, spool, 
     sweeping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await sweeping
+
+
+async def test_expired_sessions_and_logins_go_and_others_stay(database, retention, workspace_id):
+    for _ in range(2):
+        await database.write(sessions.create, workspace_id)
+        await database.write(logins.start)
+        await expire(database, "sessions")
+        await expire(database, "device_codes")
+    await database.write(sessions.create, workspace_id)
+    await database.write(logins.start)
+    await retention.sweep()
+    assert [await count(database, table) for table in ("sessions", "device_codes")] == [1, 1]

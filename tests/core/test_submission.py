@@ -179,6 +179,8 @@ def core(database, queue, blobs, spool, tmp_path):
         voices=VoiceCatalogue([]),
         watchers=watchers,
         listening=Listening(database, blobs, watchers, spool),
+        listings=None,  # not asked here
+        speech=None,  # neither
     )
 
 

@@ -55,3 +55,21 @@ async def test_who_leaves_is_forgotten(watchers):
     assert watchers._waiting == {}
     watchers.publish("a")
     assert watchers._waiting == {}
+
+
+async def test_more_sound_wakes_only_those_who_listen(watchers):
+    async with (
+        aclosing(watchers.changes("a", NEVER, sound=True)) as listener,
+        aclosing(watchers.changes("a", NEVER)) as other,
+    ):
+        for changes in (listener, other):
+            await anext(changes)
+        woken = [asyncio.ensure_future(anext(changes)) for changes in (listener, other)]
+        await asyncio.sleep(0)
+        watchers.publish_sound("a")
+        async with asyncio.timeout(10):
+            await woken[0]
+        assert not woken[1].done()
+        watchers.publish("a")
+        async with asyncio.timeout(10):
+            await woken[1]

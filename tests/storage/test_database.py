@@ -186,6 +186,20 @@ async def test_a_lost_race_is_run_again_on_a_clean_slate(database):
     assert await database.read(names) == ["w"]
 
 
+async def test_a_unit_that_runs_anew_after_a_lost_race_knows_it(database):
+    runs = []
+
+    def lose_once(tx, name):
+        runs.append((name, tx.again))
+        if not tx.again:
+            raise LostRaceError
+
+    await asyncio.gather(*(database.write(lose_once, name) for name in "ab"))
+    for name in "ab":  # a neighbour's failure may add runs that tell nothing
+        seen = [again for told, again in runs if told == name]
+        assert (seen[0], seen[-1]) == (False, True)
+
+
 async def test_a_race_lost_for_good_is_a_retryable_error(database):
     runs = []
 

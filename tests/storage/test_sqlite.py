@@ -13,6 +13,7 @@ from intone.storage import sqlite as adapter
 from intone.storage import sqlite_driver
 from intone.storage.sqlite import SqliteDatabase
 from intone.storage.sqlite_driver import check_library, sqlite
+from intone.storage.sqlite_units import WARY_BATCHES
 
 PAGE = 4096
 
@@ -91,6 +92,26 @@ async def test_a_failing_unit_does_not_cost_its_batch_the_common_commit(db):
     assert commits_on_disk(db.path) - before == 2
     assert [isinstance(result, KeyError) for result in results] == [bool(n % 3) for n in range(30)]
     assert await db.read(names) == {"blocker", *(str(n) for n in range(0, 30, 3))}
+
+
+async def test_a_failure_costs_no_neighbour_its_work_in_its_batch_and_those_that_follow(db):
+    """Batches run without savepoints until a unit fails, and with them for a while after it."""
+
+    def work(tx, name, *, fails):
+        add(tx, name)
+        if fails:
+            raise KeyError(name)
+
+    kept = set()
+    for batch in range(WARY_BATCHES + 8):
+        named = {f"{batch}-{number}": number == 1 and batch % 7 == 0 for number in range(4)}
+        results = await asyncio.gather(
+            *(db.write(work, name, fails=fails) for name, fails in named.items()),
+            return_exceptions=True,
+        )
+        assert [isinstance(result, KeyError) for result in results] == list(named.values())
+        kept |= {name for name, fails in named.items() if not fails}
+        assert await db.read(names) == kept
 
 
 async def test_commits_are_synced_and_foreign_keys_checked_on_every_connection(db):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from intone.api.headers import header_values
 from intone.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from litestar.connection import ASGIConnection
-    from litestar.datastructures import Headers
     from litestar.openapi.spec import SecurityRequirement
 
     from intone.core.access import Access, Principal
@@ -23,14 +23,14 @@ SECURITY: Sequence[SecurityRequirement] = [{"bearer": []}, {"apiKey": []}]
 _PRINCIPAL = "principal"
 
 
-def credential_of(headers: Headers) -> str:
+def credential_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """The credential from `Authorization: Bearer` or `X-API-Key`.
 
     Raises:
         UnauthenticatedError: There is none, its scheme is another, or two differ.
     """
-    found = {key.strip() for key in headers.getall("x-api-key", [])}
-    for value in headers.getall("authorization", []):
+    found = {key.strip() for key in header_values(connection, b"x-api-key")}
+    for value in header_values(connection, b"authorization"):
         scheme, _, token = value.strip().partition(" ")
         if scheme.lower() != "bearer":
             raise UnauthenticatedError("The Authorization header must be 'Bearer' and a key.")
@@ -45,21 +45,21 @@ def credential_of(headers: Headers) -> str:
     return credential
 
 
-def require(scope: str) -> Callable[..., Coroutine[Any, Any, None]]:
+def require(scope: str | None = None) -> Callable[..., Coroutine[Any, Any, None]]:
     """For a handler's `before_request`: lets only principals with this scope through.
 
     It runs before the request's body is read. The handler asks `principal_of` who it was. Not
     one of Litestar's `guards`: for those it copies the whole route handler at every request.
 
     Args:
-        scope: `speak` or `manage`.
+        scope: `speak` or `manage`; without, every principal passes.
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         access = cast("Access", connection.app.state.core.access)
-        principal = await access.authenticate(credential_of(connection.headers))
+        principal = await access.authenticate(credential_of(connection))
         connection.scope["state"][_PRINCIPAL] = principal
-        if scope not in principal.scopes:
+        if scope is not None and scope not in principal.scopes:
             raise ForbiddenError(f"This key does not have the scope {scope!r}.")
 
     return guard

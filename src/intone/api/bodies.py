@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 import msgspec
 
 from intone.api.explain import explain
+from intone.api.headers import header_values
 from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _LONGEST_INTEGER = 20
 _INT64 = range(-(2**63), 2**63)
 #: Integers up to here are doubles too, so that 1.0 and 1 mean the same.
 _EXACT = 2**53
+#: For `bytes.translate`: any digit is a nought. Integers of fewer than 19 have 64 bits.
+_NOUGHTS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 19
 _TOO_DEEP = "The body is nested too deeply."
 _CONTAINERS = (dict, list)
 
@@ -59,22 +63,13 @@ async def read_json(request: Request[Any, Any, Any], struct: type[T]) -> JsonBod
             UTF-8, or it does not fit the Struct; the message names the field.
         PayloadTooLargeError: It is larger than this server accepts.
     """
-    _check_content_type(request.headers.getall("content-type", []))
-    return decode_json(await request.body(), struct)
+    _check_content_type(header_values(request, b"content-type"))
+    return decode_json(await _read(request), struct)
 
 
 def decode_json(body: bytes, struct: type[T]) -> JsonBody[T]:
     """Decode a body that was read already; raises as `read_json` does."""
-    document = _parse(body)
-    try:
-        # The encoder refuses what has no UTF-8: half of a surrogate pair.
-        canonical = msgspec.json.encode(document, order="deterministic")
-    except UnicodeEncodeError as error:
-        raise InvalidInputError(
-            "The body contains half of a surrogate pair (\\ud800 to \\udfff), which is no text."
-        ) from error
-    except RecursionError as error:
-        raise InvalidInputError(_TOO_DEEP) from error
+    document, canonical = _parse_fast(body) or _parse(body)
     try:
         value = msgspec.convert(document, struct)
     except msgspec.ValidationError as error:
@@ -83,7 +78,19 @@ def decode_json(body: bytes, struct: type[T]) -> JsonBody[T]:
     return JsonBody(value, hashlib.sha256(canonical).digest(), unknown)
 
 
+async def _read(request: Request[Any, Any, Any]) -> bytes:
+    """The body; the platform's `receive` limits it and raises where the client leaves."""
+    parts, more = [], True
+    while more:
+        message: Any = await request.receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
 def _check_content_type(values: list[str]) -> None:
+    if values == ["application/json"]:
+        return
     if not values:
         raise InvalidInputError("The Content-Type header is missing; it must be application/json.")
     media_type, _, parameters = values[0].lower().partition(";")
@@ -93,7 +100,40 @@ def _check_content_type(values: list[str]) -> None:
         raise InvalidInputError("The Content-Type must be application/json in UTF-8.")
 
 
-def _parse(body: bytes) -> Any:
+def _parse_fast(body: bytes) -> tuple[Any, bytes] | None:
+    """What `_parse` answers, where it is sure to answer that, at an eighth of the time; or None."""
+    long_number = _LONG_NUMBER in body.translate(_NOUGHTS)
+    if long_number or b"\\u003" in body or _brackets(body) > _MAX_DEPTH:
+        return None
+    try:
+        document = _FAST_DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidInputError):
+        return None
+    canonical = _ENCODER.encode(document)
+    # The decoder keeps the last of equal names in silence, and with each it loses a colon: those
+    # of the text are as many as before, because none of them was an escape (\u003a).
+    return (document, canonical) if canonical.count(b":") == body.count(b":") else None
+
+
+def _parse(body: bytes) -> tuple[Any, bytes]:
+    """The document and its canonical form; strict, and plain about what is wrong."""
+    document = _decode(body)
+    try:
+        # The encoder refuses what has no UTF-8: half of a surrogate pair.
+        return document, _ENCODER.encode(document)
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            "The body contains half of a surrogate pair (\\ud800 to \\udfff), which is no text."
+        ) from error
+    except RecursionError as error:
+        raise InvalidInputError(_TOO_DEEP) from error
+
+
+def _brackets(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
+
+
+def _decode(body: bytes) -> Any:
     if not body:
         raise InvalidInputError("The body is empty; it must be a JSON object.")
     try:
@@ -102,7 +142,7 @@ def _parse(body: bytes) -> Any:
         raise InvalidInputError(f"The body is not valid UTF-8 (byte {error.start}).") from error
     try:
         document = _DECODER.decode(text)
-        if body.count(b"[") + body.count(b"{") > _MAX_DEPTH:  # else it cannot be deeper
+        if _brackets(body) > _MAX_DEPTH:  # else it cannot be deeper
             _check_depth(document, _MAX_DEPTH)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
@@ -141,6 +181,8 @@ def _constant(text: str) -> NoReturn:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )
+_FAST_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_float)
+_ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def _check_depth(value: Any, left: int) -> None:
@@ -159,13 +201,13 @@ def _unknown(document: Any, value: Any, path: str) -> list[str]:
         return [name for item, child in pairs for name in _unknown(item, child, f"{path}[]")]
     if not isinstance(value, msgspec.Struct):
         return []
+    prefix = f"{path}." if path else ""
     fields, found = _fields(type(value)), []
     for name, child in document.items():
-        where = f"{path}.{name}" if path else name
         if name not in fields:
-            found.append(where)
+            found.append(f"{prefix}{name}")
         elif type(child) in _CONTAINERS:
-            found += _unknown(child, getattr(value, fields[name]), where)
+            found += _unknown(child, getattr(value, fields[name]), f"{prefix}{name}")
     return found
 
 

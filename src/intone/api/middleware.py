@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from litestar import Request
 
-from intone.api.protocol import MAX_HEAD_BYTES
+from intone.api.protocol import BODY_IS_HERE, MAX_HEAD_BYTES
 from intone.core.ids import new_id
 from intone.errors import InvalidInputError, PayloadTooLargeError
 
@@ -200,15 +200,7 @@ class Exchange:
                 self.client_left = True
                 self.cut_short = not self.status
             return message
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
-        except TimeoutError:
-            self._length = None  # it will not come now either
-            seconds = self._limits.seconds
-            raise InvalidInputError(
-                f"The request body did not arrive within {seconds:g} seconds."
-            ) from None
+        message = await self._next_part()
         if message["type"] == "http.disconnect":
             self.client_left = self.cut_short = True
             self._reading = False
@@ -218,6 +210,19 @@ class Exchange:
             raise self._too_large()
         self._reading = message.get("more_body", False)
         return message
+
+    async def _next_part(self) -> Message:
+        if BODY_IS_HERE in self._scope["state"]:  # so there is nothing to wait for
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            self._length = None  # it will not come now either
+            seconds = self._limits.seconds
+            raise InvalidInputError(
+                f"The request body did not arrive within {seconds:g} seconds."
+            ) from None
 
     async def send(self, message: Message) -> None:
         """Pass a message on to the client."""

@@ -14,11 +14,13 @@ from intone.errors import InvalidInputError
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["MAX_HEAD_BYTES", "EnvelopeProtocol"]
+__all__ = ["BODY_IS_HERE", "MAX_HEAD_BYTES", "EnvelopeProtocol"]
 
 #: Longest head of a request: its first line and its headers. The parser would go on collecting,
 #: in time that grows with the square of the length.
 MAX_HEAD_BYTES = 64 * 1024
+#: In a request's state once its body has come to its end: from then on nobody has to wait for it.
+BODY_IS_HERE = "body_is_here"
 
 
 class EnvelopeProtocol(HttpToolsProtocol):
@@ -29,15 +31,17 @@ class EnvelopeProtocol(HttpToolsProtocol):
     wait for a request's head for ever; here that takes no longer than an idle connection may.
     """
 
-    #: While a head is awaited: what ends the waiting.
-    _patience: asyncio.TimerHandle | None = None
-    #: How much of that head has come.
+    #: Whether a head is awaited, and how much of it has come.
+    _awaiting_head = False
     _head_bytes = 0
+    #: What ends the waiting. Most heads come in one piece and need none.
+    _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Await the first head."""
         super().connection_made(transport)
         self._await_head()
+        self._begin_patience()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
@@ -54,10 +58,16 @@ class EnvelopeProtocol(HttpToolsProtocol):
         self._head_is_here()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """A body is whole."""
+        self.scope["state"][BODY_IS_HERE] = True
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
         """Parse what comes, as long as a head in it does not grow too long."""
         super().data_received(data)
-        if self._patience is not None:
+        if self._awaiting_head:
+            self._begin_patience()
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(f"The request's head is longer than {MAX_HEAD_BYTES} bytes.")
@@ -68,13 +78,17 @@ class EnvelopeProtocol(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._head_is_here()
-        self._patience = self.loop.call_later(self.timeout_keep_alive, self._out_of_patience)
+        self._awaiting_head = True
 
     def _head_is_here(self) -> None:
-        self._head_bytes = 0
+        self._awaiting_head, self._head_bytes = False, 0
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _begin_patience(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(self.timeout_keep_alive, self._out_of_patience)
 
     def _out_of_patience(self) -> None:
         if self._head_bytes:

@@ -1,4 +1,4 @@
-"""The audio formats recordings are kept in, and small arithmetic on PCM bytes.
+"""The audio formats there are, and small arithmetic on PCM bytes.
 
 PCM everywhere in this package is signed 16-bit little-endian, channels interleaved.
 """
@@ -36,7 +36,7 @@ _WAV_HEADER_COUNTED = 36
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """A format a recording can be had in."""
+    """A format audio can be had in."""
 
     #: What requests and recordings call it, e.g. `mp3`.
     name: str
@@ -54,6 +54,11 @@ FORMATS: Mapping[str, AudioFormat] = MappingProxyType(
             AudioFormat("pcm", "application/octet-stream", "pcm"),
             AudioFormat("wav", "audio/wav", "wav"),
             AudioFormat("mp3", "audio/mpeg", "mp3"),
+            # In Ogg, which RFC 7845 calls audio/ogg; OpenAI and the servers that follow its API
+            # answer audio/opus, and that is what their clients know.
+            AudioFormat("opus", "audio/opus", "opus"),
+            AudioFormat("aac", "audio/aac", "aac"),
+            AudioFormat("flac", "audio/flac", "flac"),
         )
     }
 )
@@ -120,10 +125,11 @@ class FrameAligner:
 
     Args:
         channels: Interleaved channels; a frame is one sample of each.
+        width: Bytes of one sample.
     """
 
-    def __init__(self, channels: int = 1) -> None:
-        self._frame = channels * BYTES_PER_SAMPLE
+    def __init__(self, channels: int = 1, width: int = BYTES_PER_SAMPLE) -> None:
+        self._frame = channels * width
         self._rest = b""
 
     def feed(self, pcm: bytes) -> bytes:

@@ -20,6 +20,8 @@ _SILENCE = 64
 _KEPT_BEFORE_MS, _KEPT_AFTER_MS = 10, 25
 #: Length of the fades at both edges: too short to be heard, long enough to click no more.
 _FADE_MS = 4
+#: How many samples are looked at in one go for the first that is not silence.
+_LOOK = 2048
 
 
 class Joiner:
@@ -36,19 +38,13 @@ class Joiner:
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._segment = _Segment(sample_rate)
         self._anything = False
         self._pause = 0
+        self._segment = _Segment(sample_rate, 0)
 
     def feed(self, pcm: bytes) -> bytes:
         """Take in more of the current segment and return what can be heard of it already."""
-        waiting = not self._segment.speaking
-        audible = self._segment.feed(pcm)
-        if waiting and self._segment.speaking:
-            pause = self._pause if self._anything else 0
-            self._anything = True
-            return bytes(pause * BYTES_PER_SAMPLE) + audible
-        return audible
+        return self._segment.feed(pcm)
 
     def end_segment(self, pause_ms: int = 0) -> bytes:
         """End the current segment and return the rest of it.
@@ -56,13 +52,14 @@ class Joiner:
         Args:
             pause_ms: Silence before the next segment that has sound, if one follows.
         """
-        ended, self._segment = self._segment, _Segment(self._rate)
-        pause = _samples(pause_ms, self._rate)
-        if not ended.speaking:
+        ended, pause = self._segment, _samples(pause_ms, self._rate)
+        if ended.speaking:
+            self._anything = True
+            self._pause = pause
+        elif self._anything:
             # Nothing was said between two pauses: the longer one stands for both.
             self._pause = max(self._pause, pause)
-            return b""
-        self._pause = pause
+        self._segment = _Segment(self._rate, self._pause)
         return ended.rest()
 
     def segment(self, pcm: bytes, pause_ms: int = 0) -> bytes:
@@ -75,67 +72,91 @@ class Joiner:
 
 
 class _Segment:
-    """One segment on its way: trimmed and faded at both edges."""
+    """One segment on its way: trimmed and faded at both edges, after a pause.
 
-    def __init__(self, sample_rate: int) -> None:
+    Only the edges are looked at, and what lies between is copied once.
+    """
+
+    def __init__(self, sample_rate: int, pause: int) -> None:
         import numpy as np
 
         #: Whether anything but silence has come.
         self.speaking = False
+        #: The silence that goes before the first sound.
+        self._pause = bytes(pause * BYTES_PER_SAMPLE)
         self._before = _samples(_KEPT_BEFORE_MS, sample_rate)
         self._after = _samples(_KEPT_AFTER_MS, sample_rate)
         self._fade = _fade_in(_samples(_FADE_MS, sample_rate))
         self._aligner = FrameAligner()
-        #: The newest samples of the silence before the voice.
-        self._lead: NDArray[np.int16] = np.zeros(0, "<i2")
         self._faded = 0
-        #: The newest samples, at least as many as a fade has; the last `_quiet` are silence.
-        self._held = bytearray()
+        #: The newest samples: before the voice the end of the silence; then at least as many as a
+        #: fade has, the last `_quiet` of them silence.
+        self._held: NDArray[np.int16] = np.zeros(0, "<i2")
         self._quiet = 0
 
     def feed(self, pcm: bytes) -> bytes:
         import numpy as np
 
         samples = np.frombuffer(self._aligner.feed(pcm), "<i2")
-        loud = np.flatnonzero((samples > _SILENCE) | (samples < -_SILENCE))
-        if loud.size:
-            self._quiet = len(samples) - 1 - int(loud[-1])
-        else:
-            self._quiet += len(samples)
         if not self.speaking:
-            samples = np.concatenate((self._lead, samples))
-            if not loud.size:
-                self._lead = samples[-self._before :]
+            samples = np.concatenate((self._held, samples)) if len(self._held) else samples
+            first = _first_loud(samples)
+            if first == len(samples):
+                self._held = samples[len(samples) - min(self._before, len(samples)) :]
                 return b""
             self.speaking = True
-            samples = samples[max(0, len(self._lead) + int(loud[0]) - self._before) :]
-        self._held += self._faded_in(samples).tobytes()
-        held_back = max(self._quiet, len(self._fade)) * BYTES_PER_SAMPLE
-        ready = max(0, len(self._held) - held_back)
-        released = bytes(self._held[:ready])
-        del self._held[:ready]
-        return released
+            self._held = samples[:0]
+            samples = samples[max(0, first - self._before) :]
+        quiet = _first_loud(samples[::-1])
+        self._quiet = quiet + (self._quiet if quiet == len(samples) else 0)
+        return self._hold_back(max(self._quiet, len(self._fade)), *self._faded_in(samples))
 
     def rest(self) -> bytes:
         """The segment has ended: what was held back, without most of the silence, faded out."""
         import numpy as np
 
-        trimmed = max(0, self._quiet - self._after) * BYTES_PER_SAMPLE
-        rest = np.frombuffer(self._held[: len(self._held) - trimmed], "<i2").copy()
+        if not self.speaking:
+            return b""
+        trimmed = max(0, self._quiet - self._after)
+        rest = self._held[: len(self._held) - trimmed].copy()
         edge = min(len(self._fade), len(rest))
         rest[len(rest) - edge :] = np.rint(rest[len(rest) - edge :] * self._fade[:edge][::-1])
-        return rest.tobytes()
+        return self._pause + rest.tobytes()
 
-    def _faded_in(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    def _hold_back(self, count: int, faded: NDArray[np.int16], rest: NDArray[np.int16]) -> bytes:
+        """Add samples to those held, keep the newest `count` and return the others."""
+        import numpy as np
+
+        if len(rest) < count:
+            faded, rest = np.concatenate((self._held, faded, rest)), rest[:0]
+            kept = max(0, len(faded) - count)
+            faded, self._held = faded[:kept], faded[kept:]
+            if not kept:
+                return b""
+        else:
+            faded, self._held = np.concatenate((self._held, faded)), rest[len(rest) - count :]
+            rest = rest[: len(rest) - count]
+        pause, self._pause = self._pause, b""
+        return b"".join((pause, faded.data, rest.data))
+
+    def _faded_in(self, samples: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """The samples in two: those that the fade at the start has changed, and the others."""
         import numpy as np
 
         curve = self._fade[self._faded : self._faded + len(samples)]
         self._faded += len(curve)
-        if not len(curve):
-            return samples
-        faded = samples.copy()
-        faded[: len(curve)] = np.rint(samples[: len(curve)] * curve)
-        return faded
+        faded = np.rint(samples[: len(curve)] * curve).astype("<i2")
+        return faded, samples[len(curve) :]
+
+
+def _first_loud(samples: NDArray[np.int16]) -> int:
+    """Where the first sample lies that is not silence; the length where all are."""
+    for start in range(0, len(samples), _LOOK):
+        some = samples[start : start + _LOOK]
+        loud = (some > _SILENCE) | (some < -_SILENCE)
+        if loud.any():
+            return start + int(loud.argmax())
+    return len(samples)
 
 
 def _samples(milliseconds: int, sample_rate: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from intone.audio.formats import BYTES_PER_SAMPLE, FrameAligner
+from intone.audio.formats import FrameAligner
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +29,9 @@ _OFFSET_LU = -0.691
 _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
 #: Gating blocks are 400 ms and overlap by 75 %: each is four steps of 100 ms.
 _STEPS_A_SECOND, _STEPS_A_BLOCK = 10, 4
-#: Steps transformed at once; with many more the spectra no longer fit the processor's cache.
-_STEPS_AT_ONCE = 16
+#: Steps transformed at once: many, for each call into numpy costs something, but no more than
+#: what the processor's cache holds with their spectra.
+_STEPS_AT_ONCE = 32
 #: Blocks are counted by level in bins of 0.1 LU from the absolute gate up to +30 LUFS.
 _BINS_A_LU, _BINS = 10, 1000
 
@@ -64,8 +65,12 @@ class LoudnessMeter:
         self._aligner = FrameAligner(channels)
         self._step = round(sample_rate / _STEPS_A_SECOND)
         self._weights = _spectral_weights(sample_rate, self._step)
-        self._spectra = np.empty((_STEPS_AT_ONCE * channels, self._step // 2 + 1), np.complex64)
-        self._pending = bytearray()
+        self._rows = np.empty((_STEPS_AT_ONCE * channels, self._step), np.float32)
+        self._spectra: Any = np.empty(
+            (_STEPS_AT_ONCE * channels, self._step // 2 + 1), np.complex64
+        )
+        #: The newest samples, less than a step.
+        self._pending: NDArray[np.int16] = np.zeros(0, "<i2")
         #: Mean squares of the newest steps, which the next block shares.
         self._newest = np.zeros(0)
         self._counts = np.zeros(_BINS, np.int64)
@@ -75,10 +80,27 @@ class LoudnessMeter:
 
     def feed(self, pcm: bytes) -> None:
         """Measure more audio."""
-        self._pending += self._aligner.feed(pcm)
-        at_once = _STEPS_AT_ONCE * self._step_bytes
-        while len(self._pending) >= at_once:
-            self._measure(at_once)
+        import numpy as np
+
+        samples = np.frombuffer(self._aligner.feed(pcm), "<i2")
+        self._note_peak(samples)
+        size = self._step * self.channels
+        powers: list[NDArray[np.float64]] = []
+        if self._pending.size:
+            missing = size - self._pending.size
+            self._pending = np.concatenate((self._pending, samples[:missing]))
+            samples = samples[missing:]
+            if self._pending.size < size:
+                return
+            powers.append(self._powers(self._pending))
+        whole, at_once = samples.size - samples.size % size, _STEPS_AT_ONCE * size
+        powers += (
+            self._powers(samples[start : min(start + at_once, whole)])
+            for start in range(0, whole, at_once)
+        )
+        self._pending = samples[whole:].copy()
+        if powers:
+            self._count(np.concatenate(powers))
 
     def integrated(self) -> float | None:
         """Loudness of everything fed so far in LUFS, or None where all of it is silence.
@@ -88,7 +110,6 @@ class LoudnessMeter:
         """
         import numpy as np
 
-        self._measure(len(self._pending) // self._step_bytes * self._step_bytes)
         if self._steps < _STEPS_A_BLOCK:
             return self._short()
         if not self._counts.any():
@@ -99,23 +120,12 @@ class LoudnessMeter:
 
     def sample_peak(self) -> float | None:
         """Level of the largest sample in dBFS, or None where all are zero."""
-        self._note_peak(self._pending)
         return 20 * math.log10(self._peak / _FULL_SCALE) if self._peak else None
 
-    @property
-    def _step_bytes(self) -> int:
-        return self._step * self.channels * BYTES_PER_SAMPLE
-
-    def _measure(self, size: int) -> None:
-        """Measure the first `size` pending bytes, which are whole steps."""
-        if not size:
-            return
+    def _count(self, powers: NDArray[np.float64]) -> None:
+        """Sort the gating blocks that end with these steps by their level."""
         import numpy as np
 
-        piece = bytes(self._pending[:size])
-        del self._pending[:size]
-        self._note_peak(piece)
-        powers = self._powers(piece)
         self._steps += len(powers)
         steps = np.concatenate((self._newest, powers))
         self._newest = steps[-(_STEPS_A_BLOCK - 1) :]
@@ -128,15 +138,16 @@ class LoudnessMeter:
         self._counts += np.bincount(bins, minlength=_BINS)
         self._sums += np.bincount(bins, weights=blocks, minlength=_BINS)
 
-    def _powers(self, pcm: bytes) -> NDArray[np.float64]:
+    def _powers(self, samples: NDArray[np.int16]) -> NDArray[np.float64]:
         """K-weighted mean square of each step, summed over the channels; 1.0 is full scale."""
         import numpy as np
 
-        samples = np.frombuffer(pcm, "<i2").reshape(-1, self._step, self.channels)
+        steps = samples.reshape(-1, self._step, self.channels).transpose(0, 2, 1)
         # numpy transforms the rows of a plain matrix several at a time, and stays in single
         # precision with this norm, which divides by the step's length: three times as fast.
-        rows = samples.transpose(0, 2, 1).astype(np.float32, order="C").reshape(-1, self._step)
-        spectra: Any = self._spectra[: len(rows)]
+        count = len(steps) * self.channels
+        rows, spectra = self._rows[:count], self._spectra[:count]
+        rows.reshape(steps.shape)[...] = steps
         np.fft.rfft(rows, norm="forward", out=spectra)
         # Real and imaginary parts side by side; each frequency's weight stands there twice.
         parts = spectra.view(np.float32)
@@ -145,18 +156,18 @@ class LoudnessMeter:
         summed: NDArray[np.float64] = powers.sum(axis=1, dtype=np.float64)
         return summed
 
-    def _note_peak(self, pcm: bytes | bytearray) -> None:
-        import numpy as np
-
-        if pcm:
-            samples = np.frombuffer(bytes(pcm), "<i2")
+    def _note_peak(self, samples: NDArray[np.int16]) -> None:
+        if samples.size:
             self._peak = max(self._peak, int(samples.max()), -int(samples.min()))
 
     def _short(self) -> float | None:
-        filled = self._steps + len(self._pending) / self._step_bytes
+        import numpy as np
+
+        size = self._step * self.channels
+        filled = self._steps + self._pending.size / size
         if not filled:
             return None
-        last = bytes(self._pending).ljust(self._step_bytes, b"\0")
+        last = np.concatenate((self._pending, np.zeros(size - self._pending.size, "<i2")))
         power = float(self._newest.sum() + self._powers(last).sum()) / filled
         loudness = _level(power)
         return loudness if loudness > _ABSOLUTE_GATE_LUFS else None

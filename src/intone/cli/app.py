@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from intone import __version__
-from intone.cli import backup, demo, doctor, keys, serve, speak, text, voices, workspaces
+from intone.cli import (
+    backup,
+    demo,
+    doctor,
+    keys,
+    login,
+    serve,
+    speak,
+    text,
+    voices,
+    workspaces,
+)
 
 __all__ = ["app", "main"]
 
@@ -47,8 +58,11 @@ app.command("demo", short_help="Speak an article through every API.")(demo.demo)
 app.command("say", short_help="Speak a text into an audio file.")(speak.say)
 app.command("text", short_help="Print a text as it will be spoken.")(text.text)
 app.add_typer(voices.app, name="voices", short_help="List the voices.")
-app.add_typer(keys.app, name="keys", short_help="Make, rotate and revoke API keys.")
+app.add_typer(keys.app, name="keys", short_help="Make, limit, rotate and revoke API keys.")
 app.add_typer(workspaces.app, name="workspaces", short_help="Tenants, plans and balances.")
+app.command("login", short_help="Log in to a server with a browser.")(login.login)
+app.command("logout", short_help="End the session of the last login.")(login.logout)
+app.command("whoami", short_help="Say who the server takes you for.")(login.whoami)
 app.command("doctor", short_help="Check this machine and the settings.")(doctor.doctor)
 app.command("backup", short_help="Copy everything, beside a running server.")(backup.backup)
 

@@ -26,7 +26,10 @@ __all__ = [
     "DataDir",
     "Json",
     "Language",
+    "dollars",
     "in_database",
+    "micro_dollars",
+    "moment",
     "print_json",
     "print_table",
     "runs",
@@ -46,6 +49,9 @@ DataDir = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Language = Annotated[str, typer.Option("--language", "-l", help="BCP 47 tag, e.g. en-GB.")]
 
+_MICROS_A_DOLLAR = 1_000_000
+#: What the database can hold.
+_MOST_MICROS = 2**63 - 1
 _EXIT_CODES: Mapping[type[IntoneError], int] = {
     InvalidInputError: 2,
     NotFoundError: 3,
@@ -146,6 +152,28 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Non
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     Console().print(table)
+
+
+def micro_dollars(amount: str) -> int:
+    """An amount of dollars that somebody typed, such as 12.50, in millionths.
+
+    Raises:
+        InvalidInputError: It is none, or not a whole number of millionths.
+    """
+    from decimal import Decimal
+
+    try:
+        micros = Decimal(amount) * _MICROS_A_DOLLAR
+    except ArithmeticError:
+        raise InvalidInputError(f"{amount!r} is not an amount of dollars.") from None
+    if not micros.is_finite() or abs(micros) > _MOST_MICROS or micros != int(micros):
+        raise InvalidInputError("Money is counted in millionths of a dollar.")
+    return int(micros)
+
+
+def dollars(micros: int) -> str:
+    """Millionths of a dollar for people, to the cent."""
+    return f"${micros / _MICROS_A_DOLLAR:,.2f}"
 
 
 def moment(at_ms: int | None) -> str | None:

@@ -66,7 +66,9 @@ async def demo(
         spoken = time.perf_counter()
         pcm = await _voice_jobs(server, article, voice)
         took = time.perf_counter() - spoken
-    files = await asyncio.to_thread(_write, output, pcm)
+        say("Streaming speech: the same article in one request, heard while it is made.")
+        streamed = await _stream(server, article, output / "article-streamed.mp3")
+    files = [*await asyncio.to_thread(_write, output, pcm), streamed.path]
     seconds = len(pcm) / _BYTES_A_SECOND
     if as_json:
         print_json(
@@ -75,6 +77,7 @@ async def demo(
                 "audio_seconds": round(seconds, 2),
                 "words_per_minute": round(words / seconds * 60),
                 "render_seconds": round(took, 2),
+                "first_audio_ms": round(streamed.first_ms, 1),
                 "files": [str(path) for path in files],
             }
         )
@@ -82,7 +85,8 @@ async def demo(
     say(f"  {_waveform(pcm)}")
     say(
         f"  {seconds:.0f} s of speech ({words / seconds * 60:.0f} words a minute),"
-        f" ready {took:.1f} s after the first request."
+        f" ready {took:.1f} s after the first request; streamed, the first came after"
+        f" {streamed.first_ms:.0f} ms."
     )
     say("Listen to it:")
     for path in files:
@@ -164,6 +168,27 @@ async def _voice_job(server: _Server, text: str, voice: str) -> bytes:
         if not response.ok:
             raise UnavailableError(f"There is no audio: {await response.text()}")
         return await response.read()
+
+
+@dataclass(frozen=True, slots=True)
+class _Streamed:
+    path: Path
+    #: Milliseconds from the request to the first audio.
+    first_ms: float
+
+
+async def _stream(server: _Server, article: str, path: Path) -> _Streamed:
+    """The article by one request, as any client of OpenAI's speech API would send it."""
+    body = {"model": "tts-1", "voice": "alloy", "input": article}
+    began, first_ms = time.perf_counter(), 0.0
+    async with server.session.post("/v1/audio/speech", json=body) as response:
+        if not response.ok:
+            raise UnavailableError(f"The server refused to speak: {await response.text()}")
+        with path.open("wb") as file:
+            async for chunk in response.content.iter_any():
+                first_ms = first_ms or (time.perf_counter() - began) * 1000
+                file.write(chunk)
+    return _Streamed(path, first_ms)
 
 
 def _parts(article: str, limit: int) -> list[str]:

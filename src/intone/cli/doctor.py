@@ -104,6 +104,7 @@ async def _database(chosen: Settings) -> str:
 
 
 async def _engine(_: Settings) -> str:
+    from intone.core.routing import Router
     from intone.core.synthesis import Script, Synthesizer
     from intone.core.voices import VoiceCatalogue
     from intone.providers.registry import create_providers, running
@@ -113,7 +114,7 @@ async def _engine(_: Settings) -> str:
     started = time.perf_counter()
     script = Script("This is Intone, checking its voice.", voice, voice.languages[0])
     async with running(providers):
-        spoken = [p async for p in Synthesizer(providers).speak(script)]
+        spoken = [p async for p in Synthesizer(providers, Router()).speak(script)]
     seconds = sum(len(passage.pcm) for passage in spoken) / 2 / script.sample_rate
     if not seconds:
         raise _Problem("The engine is silent; reinstall the package espeakng-loader.")

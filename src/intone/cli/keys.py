@@ -1,8 +1,9 @@
-"""`intone keys`: make, list, import, rotate and revoke API keys, also beside a running server."""
+"""`intone keys`: make, import, list, limit, rotate and revoke keys, beside a running server too."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,9 @@ import typer
 from intone.cli.common import (
     DataDir,
     Json,
+    dollars,
     in_database,
+    micro_dollars,
     moment,
     print_json,
     print_table,
@@ -22,7 +25,7 @@ from intone.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from intone.core.keys import Key, NewKey
+    from intone.core.keys import Key, KeyLimits, NewKey
     from intone.storage.database import Transaction
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -30,6 +33,19 @@ app = typer.Typer(help="API keys.", no_args_is_help=True)
 Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Name or id of the workspace.")]
 Name = Annotated[str, typer.Option("--name", "-n", help="What you will know the key by.")]
 Scopes = Annotated[str, typer.Option("--scopes", help="speak, manage, or both with a comma.")]
+RequestsPerMinute = Annotated[
+    int | None,
+    typer.Option("--requests-per-minute", help="Streamed requests in a minute; 0: no limit."),
+]
+MaxConcurrency = Annotated[
+    int | None, typer.Option("--max-concurrency", help="Streamed requests at once; 0: no limit.")
+]
+DailyUsd = Annotated[
+    str | None, typer.Option("--daily-usd", help="US dollars in a day, e.g. 2.50; 0: no limit.")
+]
+MonthlyUsd = Annotated[
+    str | None, typer.Option("--monthly-usd", help="US dollars in a month; 0: no limit.")
+]
 
 
 @app.command("create")
@@ -38,14 +54,44 @@ async def create(
     workspace: Workspace = "default",
     name: Name = "unnamed",
     scopes: Scopes = "speak",
+    requests_per_minute: RequestsPerMinute = None,
+    max_concurrency: MaxConcurrency = None,
+    daily_usd: DailyUsd = None,
+    monthly_usd: MonthlyUsd = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Make a key; it is shown this once."""
     from intone.config import listed
+    from intone.core.keys import NO_LIMITS
 
-    new = await in_database(settings(data_dir=data_dir), _create, workspace, name, listed(scopes))
+    given = _given(requests_per_minute, max_concurrency, daily_usd, monthly_usd)
+    limits = replace(NO_LIMITS, **given)
+    chosen = settings(data_dir=data_dir)
+    new = await in_database(chosen, _create, workspace, name, listed(scopes), limits)
     _show_new(new, as_json=as_json)
+
+
+@app.command("limit")
+@runs
+async def limit(
+    key_id: Annotated[str, typer.Argument(help="Id of the key.")],
+    requests_per_minute: RequestsPerMinute = None,
+    max_concurrency: MaxConcurrency = None,
+    daily_usd: DailyUsd = None,
+    monthly_usd: MonthlyUsd = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Change what a key may do of streamed speech; limits not named stay as they are."""
+    given = _given(requests_per_minute, max_concurrency, daily_usd, monthly_usd)
+    if not given:
+        raise InvalidInputError("Say which limit to change; see `intone keys limit --help`.")
+    key = await in_database(settings(data_dir=data_dir), _limit, key_id, given)
+    if as_json:
+        print_json(_public(key))
+    else:
+        print(f"{key.prefix}…{key.suffix} ({key.name}): {_limits(key.limits) or 'no limits'}.")
 
 
 @app.command("import")
@@ -92,13 +138,14 @@ async def list_(
         print_json([_public(key) for key in found])
         return
     print_table(
-        ("id", "name", "key", "scopes", "created", "expires", "revoked", "last used"),
+        ("id", "name", "key", "scopes", "limits", "created", "expires", "revoked", "last used"),
         (
             (
                 key.id,
                 key.name,
                 f"{key.prefix}…{key.suffix}",
                 ", ".join(sorted(key.scopes)),
+                _limits(key.limits),
                 moment(key.created_at),
                 moment(key.expires_at),
                 moment(key.revoked_at),
@@ -143,10 +190,19 @@ async def revoke(
         print(f"Revoked {key.prefix}…{key.suffix} ({key.name}).")
 
 
-def _create(tx: Transaction, workspace: str, name: str, scopes: Sequence[str]) -> NewKey:
+def _create(
+    tx: Transaction, workspace: str, name: str, scopes: Sequence[str], limits: KeyLimits
+) -> NewKey:
     from intone.core import keys, workspaces
 
-    return keys.create(tx, workspaces.find(tx, workspace).id, name, scopes)
+    return keys.create(tx, workspaces.find(tx, workspace).id, name, scopes, limits=limits)
+
+
+def _limit(tx: Transaction, key_id: str, given: dict[str, Any]) -> Key:
+    from intone.core import keys
+
+    key = keys.find(tx, key_id)
+    return keys.set_limits(tx, key.workspace_id, key_id, replace(key.limits, **given))
 
 
 def _import(
@@ -163,6 +219,36 @@ def _list(tx: Transaction, workspace: str | None) -> list[Key]:
     return keys.list_keys(tx, None if workspace is None else workspaces.find(tx, workspace).id)
 
 
+def _given(
+    requests_per_minute: int | None,
+    max_concurrency: int | None,
+    daily_usd: str | None,
+    monthly_usd: str | None,
+) -> dict[str, Any]:
+    """The limits that were named, where 0 takes one away."""
+    named = {
+        "requests_per_minute": requests_per_minute,
+        "max_concurrency": max_concurrency,
+        "daily_micros": None if daily_usd is None else micro_dollars(daily_usd),
+        "monthly_micros": None if monthly_usd is None else micro_dollars(monthly_usd),
+    }
+    return {name: value or None for name, value in named.items() if value is not None}
+
+
+def _limits(limits: KeyLimits) -> str:
+    """Limits for people."""
+    shown = []
+    if limits.requests_per_minute is not None:
+        shown.append(f"{limits.requests_per_minute:,} a minute")
+    if limits.max_concurrency is not None:
+        shown.append(f"{limits.max_concurrency:,} at once")
+    if limits.daily_micros is not None:
+        shown.append(f"{dollars(limits.daily_micros)} a day")
+    if limits.monthly_micros is not None:
+        shown.append(f"{dollars(limits.monthly_micros)} a month")
+    return ", ".join(shown)
+
+
 def _public(key: Key) -> dict[str, Any]:
     return {
         "id": key.id,
@@ -171,6 +257,7 @@ def _public(key: Key) -> dict[str, Any]:
         "prefix": key.prefix,
         "suffix": key.suffix,
         "scopes": sorted(key.scopes),
+        **asdict(key.limits),
         "created_at": moment(key.created_at),
         "expires_at": moment(key.expires_at),
         "revoked_at": moment(key.revoked_at),

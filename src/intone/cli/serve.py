@@ -65,7 +65,7 @@ async def serve(
         plans_file=plans_file,
     )
     set_up_logging(chosen.log_level, chosen.log_format)
-    async with open_runtime(chosen, speaks=chosen.worker) as runtime:
+    async with open_runtime(chosen) as runtime:
         _show_first_key(runtime)
         await run_server(runtime)
 

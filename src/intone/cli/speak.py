@@ -88,6 +88,7 @@ async def _record(
 ) -> Recording:
     from rich.progress import Progress
 
+    from intone.core.routing import Router
     from intone.core.synthesis import Script, Synthesizer
     from intone.core.take import Take
 
@@ -97,8 +98,8 @@ async def _record(
         Progress(transient=True, disable=not sys.stderr.isatty()) as progress,
     ):
         bar = progress.add_task("Speaking", total=len(order.text))
-        async for passage in Synthesizer(providers).speak(Script.of(order, voice)):
-            take.add(passage)
+        async for passage in Synthesizer(providers, Router()).speak(Script.of(order, voice)):
+            await take.add(passage)
             progress.update(bar, completed=passage.segment.end)
         take.finish()
         with output.open("wb") as file:

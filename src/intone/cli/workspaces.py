@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +9,9 @@ import typer
 from intone.cli.common import (
     DataDir,
     Json,
+    dollars,
     in_database,
+    micro_dollars,
     moment,
     print_json,
     print_table,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Workspaces, their plans and balances.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name or id of the workspace.")]
-_MICROS_A_DOLLAR = 1_000_000
 
 
 @app.command("create")
@@ -79,7 +79,7 @@ async def list_(data_dir: DataDir = None, as_json: Json = False) -> None:
                 w.plan,
                 f"{b.remaining:,}",
                 f"{b.limit:,}",
-                f"${m.remaining / _MICROS_A_DOLLAR:,.2f}",
+                dollars(m.remaining),
                 w.id,
             )
             for w, b, m in found
@@ -104,7 +104,7 @@ async def grant(
     """Give a workspace more to spend, kept until it is spent."""
     if credits_ is None and wallet_usd is None:
         raise InvalidInputError("Say what to grant: --credits, --wallet-usd, or both.")
-    micros = None if wallet_usd is None else _micros(wallet_usd)
+    micros = None if wallet_usd is None else micro_dollars(wallet_usd)
     balances = await in_database(settings(data_dir=data_dir), _grant, name, credits_, micros)
     if as_json:
         print_json({meter: _balance(balance) for meter, balance in balances.items()})
@@ -149,16 +149,6 @@ def _grant(
     if micros is not None:
         balances["wallet"] = ledger.grant(tx, workspace.id, "wallet", micros, "cli")
     return balances
-
-
-def _micros(dollars: str) -> int:
-    try:
-        micros = Decimal(dollars) * _MICROS_A_DOLLAR
-    except InvalidOperation:
-        raise InvalidInputError(f"{dollars!r} is not an amount of dollars.") from None
-    if not micros.is_finite() or micros != int(micros):
-        raise InvalidInputError("A wallet counts in millionths of a dollar.")
-    return int(micros)
 
 
 def _public(workspace: Workspace) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from intone.core import keys, workspaces
+from intone.core import credentials, keys, sessions, workspaces
+from intone.core.key_limits import NO_LIMITS, KeyLimits
 from intone.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from intone.storage.database import now_ms
 
@@ -27,6 +28,10 @@ _TRUST_S = 0.5
 _REMEMBERED = 10_000
 #: Milliseconds between two notes of a key's last use.
 _USE_NOTED_EVERY_MS = 60_000
+_EXPIRED = {
+    "api_key": "This key has expired; use its successor.",
+    "session": "This session has expired; log in again.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +43,43 @@ class Principal:
     plan: Plan
     #: Any of `speak` and `manage`.
     scopes: frozenset[str]
-    #: The API key's id; None for an access token.
+    #: The API key's id; None for the other kinds.
     key_id: str | None
-    #: What logs call the caller: the key's id or the token's subject.
+    #: What logs call the caller: the key's or session's id, or the token's subject.
     subject: str
+    #: What the API key may do of streamed speech; nothing is limited for the other kinds.
+    limits: KeyLimits = NO_LIMITS
+    kind: Literal["api_key", "access_token", "session"] = "api_key"
+    #: When the credential ends, in milliseconds since the epoch; None: not by itself.
+    expires_at: int | None = None
 
 
 @dataclass(slots=True)
 class _Known:
-    """What the last look at a key has found."""
+    """What the last look at a key or session has found."""
 
     #: Monotonic seconds, before the look.
     asked: float
-    #: None where there is no such key, or it was revoked.
+    #: None where there is none, or it was revoked.
     principal: Principal | None = None
     #: Milliseconds since the epoch.
     expires_at: int | None = None
     last_used_at: int = 0
 
 
+#: A key, or a session, which may do everything.
 _FIND = """
-SELECT k.id, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, k.workspace_id, w.name, w.plan
+SELECT 'api_key' AS kind, k.id, k.scopes, k.expires_at, k.revoked_at, k.last_used_at,
+    k.requests_per_minute, k.max_concurrency, k.daily_micros, k.monthly_micros,
+    k.workspace_id, w.name, w.plan
 FROM keys k JOIN workspaces w ON w.id = k.workspace_id
 WHERE k.hash = :hash
+UNION ALL
+SELECT 'session', s.id, 'manage speak', s.expires_at, NULL, NULL,
+    NULL, NULL, NULL, NULL,
+    s.workspace_id, w.name, w.plan
+FROM sessions s JOIN workspaces w ON w.id = s.workspace_id
+WHERE s.hash = :hash
 """
 
 
@@ -68,12 +87,16 @@ def _find(tx: Transaction, digest: bytes) -> Row | None:
     return tx.one(_FIND, hash=digest)
 
 
+def _is_secret(credential: str) -> bool:
+    return keys.looks_valid(credential) or sessions.looks_valid(credential)
+
+
 def _note_use(tx: Transaction, key_id: str) -> None:
     tx.execute("UPDATE keys SET last_used_at = :now WHERE id = :id", now=now_ms(), id=key_id)
 
 
 class Access:
-    """Turns API keys and access tokens into principals."""
+    """Turns API keys, sessions' tokens and access tokens into principals."""
 
     def __init__(
         self, database: Database, plans: Mapping[str, Plan], tokens: TokenVerifier | None
@@ -85,29 +108,30 @@ class Access:
         self._notes: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, credential: str) -> Principal:
-        """Find out who presents `credential`, an API key or an access token.
+        """Find out who presents `credential`: an API key, a session's token or an access token.
 
         Raises:
             UnauthenticatedError: It opens nothing here, or not any more.
             UnavailableError: The identity provider cannot be asked, or this server does not have
                 the workspace's plan.
         """
-        digest = keys.digest(credential)
-        if digest in self._known or keys.looks_valid(credential):
-            return await self._by_key(digest)
+        digest = credentials.digest(credential)
+        if digest in self._known or _is_secret(credential):
+            return await self._by_secret(digest)
         if self._tokens is not None and credential.count(".") == 2:  # noqa: PLR2004 - a JWS has three parts
             return await self._by_token(self._tokens, credential)
         raise UnauthenticatedError
 
-    async def _by_key(self, digest: bytes) -> Principal:
+    async def _by_secret(self, digest: bytes) -> Principal:
         known, now = await self._lookup(digest), now_ms()
         if known.principal is None:
             raise UnauthenticatedError
         if known.expires_at is not None and known.expires_at <= now:
-            raise UnauthenticatedError("This key has expired; use its successor.")
-        if known.last_used_at <= now - _USE_NOTED_EVERY_MS:
+            raise UnauthenticatedError(_EXPIRED[known.principal.kind])
+        key_id = known.principal.key_id
+        if key_id is not None and known.last_used_at <= now - _USE_NOTED_EVERY_MS:
             known.last_used_at = now
-            self._note(known.principal.subject)
+            self._note(key_id)
         return known.principal
 
     def _plan(self, name: str) -> Plan:
@@ -138,8 +162,11 @@ class Access:
             workspace_name=row["name"],
             plan=self._plan(row["plan"]),
             scopes=frozenset(row["scopes"].split()),
-            key_id=row["id"],
+            key_id=row["id"] if row["kind"] == "api_key" else None,
             subject=row["id"],
+            limits=KeyLimits.of(row),
+            kind=row["kind"],
+            expires_at=row["expires_at"],
         )
         return _Known(asked, principal, row["expires_at"], row["last_used_at"] or 0)
 
@@ -168,4 +195,6 @@ class Access:
             scopes=identity.scopes,
             key_id=None,
             subject=identity.subject,
+            kind="access_token",
+            expires_at=identity.expires_at,
         )

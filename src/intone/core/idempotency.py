@@ -76,8 +76,7 @@ def remember(tx: Transaction, workspace_id: str, key: IdempotencyKey, reply: Sto
     """Store the reply; an expired one of the same key is replaced.
 
     Raises:
-        LostRaceError: Another request with this key came first; the unit of work runs again and
-            recalls its reply.
+        LostRaceError: The key is in use; the unit of work runs again and recalls its reply.
     """
     now = now_ms()
     stored = tx.execute(

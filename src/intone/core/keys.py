@@ -1,20 +1,19 @@
-"""API keys: made once, kept as a hash, seen never again.
-
-The shape follows GitHub's token format: a prefix that secret scanners can find, 30
-random characters (178 bits) and a checksum that tells a mistyped key from a revoked
-one without asking the database.
-"""
+"""API keys: made once, kept as a hash, seen never again."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import string
-import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from intone.core.credentials import (
+    CHECKSUM_LENGTH,
+    RANDOM_LENGTH,
+    digest,
+    is_well_formed,
+    new_secret,
+)
 from intone.core.ids import new_id
+from intone.core.key_limits import NO_LIMITS, KeyLimits
 from intone.errors import InvalidInputError, NotFoundError
 from intone.storage.database import LostRaceError, now_ms
 
@@ -24,37 +23,40 @@ if TYPE_CHECKING:
     from intone.storage.database import Row, Transaction
 
 __all__ = [
+    "NO_LIMITS",
     "Key",
+    "KeyLimits",
     "NewKey",
     "Scope",
     "create",
-    "digest",
+    "delete",
     "import_key",
     "list_keys",
     "looks_valid",
     "revoke",
     "rotate",
+    "set_limits",
 ]
 
 #: `speak`: make audio and read one's own; `manage`: keys, webhooks and settings of the workspace.
 Scope = Literal["speak", "manage"]
 
 _PREFIX = "in_live_"
-_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_RANDOM_LENGTH = 30
-_CHECKSUM_LENGTH = 6
 #: Prefixes of the services whose keys can be imported (wire.md §7).
 _IMPORTED_PREFIXES = ("vg_live_", "vk_live_", "pk_")
 #: Shortest and longest secret we import, in characters.
 _IMPORT_LENGTH = range(16, 257)
 _SHOWN = 4
+#: Longest name, in characters.
+_MAX_NAME = 100
 _HOUR_MS = 3_600_000
 #: Longest time, in hours, that a rotated key goes on working.
 MAX_OVERLAP_HOURS = 24
 
 _FIELDS = (
     "id, workspace_id, name, prefix, suffix, scopes, created_at, expires_at, revoked_at,"
-    " replaced_by, last_used_at"
+    " replaced_by, last_used_at, requests_per_minute, max_concurrency, daily_micros,"
+    " monthly_micros"
 )
 
 
@@ -75,6 +77,7 @@ class Key:
     revoked_at: int | None
     replaced_by: str | None
     last_used_at: int | None
+    limits: KeyLimits
 
     def active(self, now: int) -> bool:
         """Whether the key opens anything at `now`."""
@@ -91,22 +94,14 @@ class NewKey:
 
 def generate() -> str:
     """A fresh secret."""
-    body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
-    return _PREFIX + body + _checksum(_PREFIX + body)
+    return new_secret(_PREFIX)
 
 
 def looks_valid(secret: str) -> bool:
     """Whether the text has the shape of a key; says nothing about whether it opens anything."""
     if secret.startswith(_PREFIX):
-        stem, checksum = secret[:-_CHECKSUM_LENGTH], secret[-_CHECKSUM_LENGTH:]
-        right_length = len(stem) == len(_PREFIX) + _RANDOM_LENGTH
-        return right_length and secrets.compare_digest(_checksum(stem).encode(), checksum.encode())
+        return is_well_formed(secret, _PREFIX)
     return secret.startswith(_IMPORTED_PREFIXES) and len(secret) in _IMPORT_LENGTH
-
-
-def digest(secret: str) -> bytes:
-    """What is stored of a secret. Keys are random, so one round of SHA-256 is enough."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def create(
@@ -116,6 +111,7 @@ def create(
     scopes: Iterable[str] = ("speak",),
     *,
     secret: str | None = None,
+    limits: KeyLimits = NO_LIMITS,
 ) -> NewKey:
     """Make a key.
 
@@ -125,17 +121,19 @@ def create(
         name: What people call it.
         scopes: Any of `speak` and `manage`.
         secret: A secret to use instead of a fresh one; its shape must be ours.
+        limits: What it may do of streamed speech.
 
     Raises:
-        InvalidInputError: A scope is unknown, or the secret is malformed or taken.
+        InvalidInputError: A scope is unknown, the name is empty or too long, or the secret is
+            malformed or taken.
     """
     if secret is not None and not (secret.startswith(_PREFIX) and looks_valid(secret)):
         raise InvalidInputError(
-            f"A key is {_PREFIX!r}, {_RANDOM_LENGTH} letters or digits and a checksum of"
-            f" {_CHECKSUM_LENGTH}; make one with `intone keys create`, or bring a key of another"
+            f"A key is {_PREFIX!r}, {RANDOM_LENGTH} letters or digits and a checksum of"
+            f" {CHECKSUM_LENGTH}; make one with `intone keys create`, or bring a key of another"
             " service with `intone keys import`."
         )
-    return _insert(tx, workspace_id, name, scopes, secret or generate())
+    return _insert(tx, workspace_id, name, scopes, secret=secret or generate(), limits=limits)
 
 
 def import_key(
@@ -151,7 +149,7 @@ def import_key(
             f"Only keys that begin with {', '.join(_IMPORTED_PREFIXES)} or {_PREFIX} and have"
             f" {_IMPORT_LENGTH.start} to {_IMPORT_LENGTH.stop - 1} characters can be imported."
         )
-    return _insert(tx, workspace_id, name, scopes, secret)
+    return _insert(tx, workspace_id, name, scopes, secret=secret, limits=NO_LIMITS)
 
 
 def list_keys(tx: Transaction, workspace_id: str | None = None) -> list[Key]:
@@ -178,8 +176,16 @@ def find(tx: Transaction, key_id: str) -> Key:
     return _key(row)
 
 
-def rotate(tx: Transaction, key_id: str, overlap_hours: float) -> NewKey:
+def rotate(
+    tx: Transaction, key_id: str, overlap_hours: float, limits: KeyLimits | None = None
+) -> NewKey:
     """Make a successor with the same name and scopes; the old one works `overlap_hours` more.
+
+    Args:
+        tx: The unit of work.
+        key_id: Of the key that is to be replaced.
+        overlap_hours: 0 to `MAX_OVERLAP_HOURS`.
+        limits: What the successor may do; None: what the old one may.
 
     Raises:
         NotFoundError: There is no such key.
@@ -190,7 +196,9 @@ def rotate(tx: Transaction, key_id: str, overlap_hours: float) -> NewKey:
     old, now = find(tx, key_id), now_ms()
     if not old.active(now) or old.replaced_by is not None:
         raise InvalidInputError("This key has ended or was rotated before; rotate its successor.")
-    new = _insert(tx, old.workspace_id, old.name, old.scopes, generate())
+    new = _insert(
+        tx, old.workspace_id, old.name, old.scopes, secret=generate(), limits=limits or old.limits
+    )
     end = now + int(overlap_hours * _HOUR_MS)
     rotated = tx.execute(
         "UPDATE keys SET expires_at = CASE WHEN expires_at < :end THEN expires_at ELSE :end END,"
@@ -219,13 +227,59 @@ def revoke(tx: Transaction, key_id: str) -> Key:
     return find(tx, key_id)
 
 
+def set_limits(tx: Transaction, workspace_id: str, key_id: str, limits: KeyLimits) -> Key:
+    """Replace a key's limits; every process keeps to them within a second.
+
+    Raises:
+        NotFoundError: The workspace has no such key, or it was revoked.
+    """
+    changed = tx.execute(
+        "UPDATE keys SET requests_per_minute = :requests_per_minute,"
+        " max_concurrency = :max_concurrency, daily_micros = :daily_micros,"
+        " monthly_micros = :monthly_micros"
+        " WHERE id = :id AND workspace_id = :workspace_id AND revoked_at IS NULL",
+        id=key_id,
+        workspace_id=workspace_id,
+        **asdict(limits),
+    )
+    if not changed:
+        raise NotFoundError("There is no such key, or it was revoked.")
+    return find(tx, key_id)
+
+
+def delete(tx: Transaction, workspace_id: str, key_id: str) -> None:
+    """As `revoke`, for the workspace itself, to whom a revoked key is gone.
+
+    Raises:
+        NotFoundError: The workspace has no such key, or it was revoked before.
+    """
+    revoked = tx.execute(
+        "UPDATE keys SET revoked_at = :now"
+        " WHERE id = :id AND workspace_id = :workspace_id AND revoked_at IS NULL",
+        now=now_ms(),
+        id=key_id,
+        workspace_id=workspace_id,
+    )
+    if not revoked:
+        raise NotFoundError("There is no such key, or it was deleted.")
+
+
 def _insert(
-    tx: Transaction, workspace_id: str, name: str, scopes: Iterable[str], secret: str
+    tx: Transaction,
+    workspace_id: str,
+    name: str,
+    scopes: Iterable[str],
+    *,
+    secret: str,
+    limits: KeyLimits,
 ) -> NewKey:
     wanted = frozenset(scopes)
     unknown = wanted.difference(get_args(Scope))
     if unknown or not wanted:
         raise InvalidInputError(f"A key's scopes are any of {', '.join(get_args(Scope))}.")
+    name = name.strip()
+    if not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
+        raise InvalidInputError(f"A key's name has 1 to {_MAX_NAME} printable characters.")
     stem = next(p for p in (_PREFIX, *_IMPORTED_PREFIXES) if secret.startswith(p))
     key = Key(
         id=new_id(),
@@ -239,10 +293,13 @@ def _insert(
         revoked_at=None,
         replaced_by=None,
         last_used_at=None,
+        limits=limits,
     )
     inserted = tx.execute(
-        "INSERT INTO keys (id, workspace_id, name, hash, prefix, suffix, scopes, created_at)"
-        " VALUES (:id, :workspace_id, :name, :hash, :prefix, :suffix, :scopes, :created_at)"
+        "INSERT INTO keys (id, workspace_id, name, hash, prefix, suffix, scopes, created_at,"
+        " requests_per_minute, max_concurrency, daily_micros, monthly_micros)"
+        " VALUES (:id, :workspace_id, :name, :hash, :prefix, :suffix, :scopes, :created_at,"
+        " :requests_per_minute, :max_concurrency, :daily_micros, :monthly_micros)"
         " ON CONFLICT (hash) DO NOTHING",
         id=key.id,
         workspace_id=workspace_id,
@@ -252,18 +309,11 @@ def _insert(
         suffix=key.suffix,
         scopes=" ".join(sorted(wanted)),
         created_at=key.created_at,
+        **asdict(limits),
     )
     if not inserted:
         raise InvalidInputError("This key is known already.")
     return NewKey(key, secret)
-
-
-def _checksum(text: str) -> str:
-    number, digits = zlib.crc32(text.encode("utf-8", "surrogatepass")), []
-    for _ in range(_CHECKSUM_LENGTH):
-        number, digit = divmod(number, len(_ALPHABET))
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
 
 
 def _key(row: Row) -> Key:
@@ -279,4 +329,5 @@ def _key(row: Row) -> Key:
         revoked_at=row["revoked_at"],
         replaced_by=row["replaced_by"],
         last_used_at=row["last_used_at"],
+        limits=KeyLimits.of(row),
     )

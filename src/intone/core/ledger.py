@@ -4,23 +4,47 @@ A balance has an allowance that a plan renews every calendar month (UTC), what w
 granted on top and is kept until spent, what was spent in this month, and what open
 holds have reserved. Its rest, `allowance + granted - spent - held`, never goes below
 nought: a hold is one conditional update. All amounts are integers.
+
+Each change of a balance has a number and is written down with what was left after it, so
+that the history of a wallet explains every micro-dollar (`intone.core.usage`).
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from intone.core import spending
 from intone.core.ids import new_id
-from intone.errors import InvalidInputError, NotFoundError, QuotaExceededError
+from intone.errors import (
+    InsufficientCreditError,
+    InvalidInputError,
+    NotFoundError,
+    QuotaExceededError,
+)
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from intone.core.plans import Plan
     from intone.storage.database import Row, Transaction
 
-__all__ = ["Balance", "Meter", "adopt_plan", "balance", "grant", "hold", "release", "settle"]
+__all__ = [
+    "Balance",
+    "Meter",
+    "adopt_plan",
+    "balance",
+    "forgotten",
+    "grant",
+    "hold",
+    "prolong",
+    "release",
+    "release_forgotten",
+    "settle",
+]
 
 #: `characters` of text, `posts` of a publisher, `wallet` in millionths of a US dollar.
 Meter = Literal["characters", "posts", "wallet"]
@@ -46,26 +70,41 @@ class Balance:
 
 _COLUMNS = (
     "allowance + granted AS quota, allowance + granted - spent - held AS remaining,"
-    " held, spent, period_start, period_end"
+    " held, spent, period_start, period_end, entries"
 )
 _HOLD = f"""
-UPDATE balances SET held = held + :amount
+UPDATE balances SET held = held + :amount, entries = entries + 1
 WHERE workspace_id = :workspace_id AND meter = :meter AND period_end > :now
   AND allowance + granted - spent - held >= :amount
 RETURNING {_COLUMNS}
 """
 _INSERT_HOLD = """
-INSERT INTO holds (id, workspace_id, meter, amount, state, created_at)
-VALUES (:id, :workspace_id, :meter, :amount, 'open', :now)
+INSERT INTO holds
+  (id, workspace_id, meter, amount, state, created_at, expires_at, key_id, entry, left_after)
+VALUES
+  (:id, :workspace_id, :meter, :amount, 'open', :now, :expires_at, :key_id, :entry, :left)
 """
 _END_HOLD = """
-UPDATE holds SET state = :state, settled = :settled, ended_at = :now
-WHERE id = :id AND state = 'open'
-RETURNING workspace_id, meter, amount
+UPDATE holds SET state = :state, settled = COALESCE(CAST(:settled AS BIGINT), amount),
+  ended_at = :now
+WHERE id = :id AND state = 'open' AND amount >= COALESCE(CAST(:settled AS BIGINT), amount)
+RETURNING workspace_id, meter, amount, settled, key_id, created_at
 """
-_END_IN_BALANCE = """
-UPDATE balances SET held = held - :amount, spent = spent + :settled
+_END_IN_BALANCE = f"""
+UPDATE balances SET held = held - :amount, spent = spent + :settled, entries = entries + 1
 WHERE workspace_id = :workspace_id AND meter = :meter
+RETURNING {_COLUMNS}
+"""
+_NOTE_END = """
+UPDATE holds SET end_entry = :entry, left_after_end = :left WHERE id = :id
+"""
+_PROLONG = """
+UPDATE holds SET expires_at = :expires_at WHERE id = :id AND state = 'open'
+"""
+_FORGOTTEN = """
+SELECT id FROM holds
+WHERE state = 'open' AND expires_at IS NOT NULL AND expires_at < :now
+ORDER BY expires_at LIMIT :most
 """
 _RENEW = """
 UPDATE balances SET
@@ -82,11 +121,11 @@ VALUES (:workspace_id, :meter, :allowance, 0, 0, 0, :start, :end)
 ON CONFLICT (workspace_id, meter) DO UPDATE SET allowance = excluded.allowance
 """
 _INSERT_GRANT = """
-INSERT INTO grants (id, workspace_id, meter, amount, source, created_at)
-VALUES (:id, :workspace_id, :meter, :amount, :source, :now)
+INSERT INTO grants (id, workspace_id, meter, amount, source, created_at, entry, left_after)
+VALUES (:id, :workspace_id, :meter, :amount, :source, :now, :entry, :left)
 """
 _GRANT = f"""
-UPDATE balances SET granted = granted + :amount
+UPDATE balances SET granted = granted + :amount, entries = entries + 1
 WHERE workspace_id = :workspace_id AND meter = :meter
 RETURNING {_COLUMNS}
 """
@@ -113,11 +152,30 @@ def adopt_plan(tx: Transaction, workspace_id: str, plan: Plan) -> None:
         )
 
 
-def hold(tx: Transaction, workspace_id: str, meter: Meter, amount: int) -> tuple[str, Balance]:
+def hold(
+    tx: Transaction,
+    workspace_id: str,
+    meter: Meter,
+    amount: int,
+    *,
+    spender: spending.Spender | None = None,
+    expires_at: int | None = None,
+) -> tuple[str, Balance]:
     """Reserve `amount`; returns the hold's id and the balance after it.
 
+    Args:
+        tx: The unit of work.
+        workspace_id: Whose balance.
+        meter: Which meter.
+        amount: In the meter's units.
+        spender: The key that spends it, with its caps.
+        expires_at: Milliseconds since the epoch after which it is taken for forgotten and
+            released; None where something else sees to its end.
+
     Raises:
-        QuotaExceededError: There is less left than `amount`.
+        QuotaExceededError: There is less left than `amount`; of a wallet an
+            `InsufficientCreditError`.
+        SpendLimitError: The key may not spend as much today or this month.
     """
     now = now_ms()
     where = {"workspace_id": workspace_id, "meter": meter}
@@ -125,12 +183,22 @@ def hold(tx: Transaction, workspace_id: str, meter: Meter, amount: int) -> tuple
     if row is None and _renew(tx, workspace_id, meter, now):
         row = tx.one(_HOLD, **where, amount=amount, now=now)
     if row is None:
-        left = balance(tx, workspace_id, meter).remaining
-        raise QuotaExceededError(
-            f"This request needs {amount:,} {meter} and the workspace has {left:,} left this month."
-        )
+        raise _short_of(meter, amount, balance(tx, workspace_id, meter).remaining)
+    if spender is not None:
+        # After the balance's row is locked: two requests of a key cannot pass its cap together.
+        spending.begin(tx, spender, amount, now)
     hold_id = new_id()
-    tx.execute(_INSERT_HOLD, id=hold_id, **where, amount=amount, now=now)
+    tx.execute(
+        _INSERT_HOLD,
+        id=hold_id,
+        **where,
+        amount=amount,
+        now=now,
+        expires_at=expires_at,
+        key_id=spender.key_id if spender else None,
+        entry=row["entries"],
+        left=row["remaining"],
+    )
     return hold_id, _balance(row)
 
 
@@ -175,7 +243,16 @@ def grant(tx: Transaction, workspace_id: str, meter: Meter, amount: int, source:
     row = tx.one(_GRANT, **where, amount=amount)
     if row is None:
         raise NotFoundError("There is no such workspace.")
-    tx.execute(_INSERT_GRANT, id=new_id(), **where, amount=amount, source=source, now=now)
+    tx.execute(
+        _INSERT_GRANT,
+        id=new_id(),
+        **where,
+        amount=amount,
+        source=source,
+        now=now,
+        entry=row["entries"],
+        left=row["remaining"],
+    )
     return _balance(row)
 
 
@@ -209,24 +286,55 @@ def balance(tx: Transaction, workspace_id: str, meter: Meter) -> Balance:
     )
 
 
+def prolong(tx: Transaction, hold_ids: Iterable[str], expires_at: int) -> None:
+    """Have open holds last until `expires_at`: their work is still going on."""
+    for hold_id in hold_ids:
+        tx.execute(_PROLONG, id=hold_id, expires_at=expires_at)
+
+
+def forgotten(tx: Transaction, most: int) -> list[str]:
+    """Open holds past their expiry: their process died before it ended them."""
+    return [row["id"] for row in tx.all(_FORGOTTEN, now=now_ms(), most=most)]
+
+
+def release_forgotten(tx: Transaction, hold_ids: Iterable[str]) -> None:
+    """Release such holds; those that somebody else has ended meanwhile stay as they are."""
+    for hold_id in hold_ids:
+        with suppress(NotFoundError):
+            release(tx, hold_id)
+
+
 def _end(
     tx: Transaction, hold_id: str, state: Literal["settled", "released"], amount: int | None
 ) -> None:
-    row = tx.one("SELECT amount FROM holds WHERE id = :id AND state = 'open'", id=hold_id)
-    if row is None:
-        raise NotFoundError("This hold has ended already.")
-    settled = row["amount"] if amount is None else amount
-    if not 0 <= settled <= row["amount"]:
-        raise InvalidInputError("A hold cannot be settled for more than it reserved.")
-    ended = tx.one(_END_HOLD, id=hold_id, state=state, settled=settled, now=now_ms())
+    now = now_ms()
+    ended = tx.one(_END_HOLD, id=hold_id, state=state, settled=amount, now=now)
     if ended is None:
-        raise NotFoundError("This hold has ended already.")
-    tx.execute(
+        still = tx.one("SELECT id FROM holds WHERE id = :id AND state = 'open'", id=hold_id)
+        if still is None:
+            raise NotFoundError("This hold has ended already.")
+        raise InvalidInputError("A hold cannot be settled for more than it reserved.")
+    left = tx.one(
         _END_IN_BALANCE,
         workspace_id=ended["workspace_id"],
         meter=ended["meter"],
         amount=ended["amount"],
-        settled=settled,
+        settled=ended["settled"],
+    )
+    if ended["meter"] == "wallet" and left is not None:  # the meter whose history is told
+        tx.execute(_NOTE_END, id=hold_id, entry=left["entries"], left=left["remaining"])
+    if ended["key_id"] is not None:
+        spending.end(tx, ended["key_id"], ended["created_at"], ended["amount"], ended["settled"])
+
+
+def _short_of(meter: Meter, amount: int, left: int) -> QuotaExceededError:
+    if meter == "wallet":
+        return InsufficientCreditError(
+            f"This request may cost {amount / 1e6:.6f} US dollars and the wallet has"
+            f" {left / 1e6:.6f} left."
+        )
+    return QuotaExceededError(
+        f"This request needs {amount:,} {meter} and the workspace has {left:,} left this month."
     )
 
 

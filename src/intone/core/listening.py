@@ -107,7 +107,8 @@ class Listening:
         file: BinaryIO | None = None
         attempt = 0
         try:
-            async with aclosing(self._watchers.changes(job_id, _LOOK_AGAIN_S)) as changes:
+            watching = self._watchers.changes(job_id, _LOOK_AGAIN_S, sound=True)
+            async with aclosing(watching) as changes:
                 async for _ in changes:
                     # Asked before reading: what is there when the job has moved on is all there is.
                     job = await self._database.read(jobs.find, workspace_id, job_id)

@@ -1,9 +1,10 @@
 """Rendering a job: from a claimed queue entry to a recording, or to a reason why not.
 
 No transaction is open while a voice speaks. The audio goes to a spool file as it comes,
-where listeners can follow it; when all of it is there, its level is set and it is
-encoded into the blob store under a path of this try alone, so that a worker that was
-frozen and wakes late overwrites nothing.
+where listeners can follow it. From there its level is set and it is encoded into the
+blob store, all at the end or, once the level of a long one is known, while the rest is
+being spoken. The blob's path is of this try alone, so that a worker that was frozen and
+wakes late overwrites nothing.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import asyncio
 import errno
 import random
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
 from intone.core import jobs
 from intone.core.synthesis import Script
-from intone.core.take import Take
+from intone.core.take import OffLevelError, Take
 from intone.errors import (
     InternalError,
     IntoneError,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from intone.core.job_metrics import JobMetrics
     from intone.core.jobs import Job
-    from intone.core.recordings import Recording
     from intone.core.synthesis import Synthesizer
     from intone.core.voices import VoiceCatalogue
     from intone.core.watch import Watchers
@@ -125,17 +125,16 @@ class Renderer:
             raise InternalError(f"The job was given up after {_MAX_CLAIMS} tries.")
         self._spool.mkdir(parents=True, exist_ok=True)
         path = spool_path(self._spool, job.id, job.attempts)
+        blob = f"recordings/{job.id}/{job.attempts}.{job.order.format}"
         with Take(path, job.order) as take:
-            await self._speak(claim, job, take)
-            await self._database.write(jobs.advance, claim, "enhancing", 100)
-            self._watchers.publish(job.id)
-            recording = await self._keep(job, take)
+            await self._perform(claim, job, take, blob)
+        recording = take.recording(blob)
         try:
             await self._database.write(jobs.finish, self._queue, claim, job, recording)
         except LeaseLostError:
             # Only then is it sure that no row names the blob: what fails otherwise, or is
             # cancelled, may have been committed all the same.
-            await self._blobs.delete(recording.blob)
+            await self._blobs.delete(blob)
             raise
         self._metrics.ready(job, recording)
         _log.info(
@@ -146,23 +145,40 @@ class Renderer:
             attempt=job.attempts,
         )
 
+    async def _perform(self, claim: Claim, job: Job, take: Take, blob: str) -> None:
+        """Speak, and meanwhile encode what is there already."""
+        keeping = asyncio.create_task(self._keep(take, blob))
+        try:
+            await self._speak(claim, job, take)
+            await self._database.write(jobs.advance, claim, "enhancing", 100)
+            self._watchers.publish(job.id)
+            await keeping
+        except BaseException:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            with suppress(IntoneError):
+                await self._blobs.delete(blob)  # it may be whole already, but no row names it
+            raise
+
     async def _speak(self, claim: Claim, job: Job, take: Take) -> None:
         order, noted = job.order, time.monotonic()
         script = Script.of(order, self._voices.by_slug(order.voice))
         async with aclosing(self._synthesizer.speak(script)) as passages:
             async for passage in passages:
-                await asyncio.to_thread(take.add, passage)
-                self._watchers.publish(job.id)
+                await take.add(passage)
+                self._watchers.publish_sound(job.id)
                 if time.monotonic() - noted >= _NOTE_EVERY_S:
                     noted = time.monotonic()
                     percent = min(99, 100 * passage.segment.end // len(order.text))
                     await self._database.write(jobs.advance, claim, "running", percent)
-        await asyncio.to_thread(take.finish)
+                    self._watchers.publish(job.id)
+        take.finish()
 
-    async def _keep(self, job: Job, take: Take) -> Recording:
-        blob = f"recordings/{job.id}/{job.attempts}.{job.order.format}"
-        await self._blobs.put_stream(blob, take.encoded())
-        return take.recording(blob)
+    async def _keep(self, take: Take, blob: str) -> None:
+        try:
+            await self._blobs.put_stream(blob, take.encoded())
+        except OffLevelError:
+            await self._blobs.put_stream(blob, take.encoded())
 
     async def _end(self, claim: Claim, job: Job, error: IntoneError) -> None:
         """Another try where that may help, else the job has failed."""
@@ -170,6 +186,7 @@ class Renderer:
         if error.retryable and claim.attempt < tries:
             delay = min(_RETRY_MS * 2 ** (claim.attempt - 1), _MOST_RETRY_MS)
             delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            delay = max(delay, 1000 * (error.retry_after or 0))
             _log.warning("job.retry", job=job.id, error=error.code, attempt=claim.attempt)
             self._metrics.retried(error.code)
             await self._give_back(claim, int(delay))

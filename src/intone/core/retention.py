@@ -1,4 +1,4 @@
-"""Forgetting what has expired: jobs, recordings, replies and left-over spool files."""
+"""Forgetting what has expired: jobs, recordings, replies, logins and left-over spool files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from intone.core import idempotency
+from intone.core import calls, idempotency, ledger, logins, sessions
 from intone.errors import IntoneError
 from intone.storage.database import now_ms
 
@@ -30,6 +30,8 @@ _BATCH = 200
 _ABANDONED_S = 6 * 3600
 #: Milliseconds for which dead letters and the queue's history are kept: 30 days.
 _HISTORY_MS = 30 * 86_400_000
+#: Milliseconds for which streamed calls are kept: what `/v1/usage` can ask for, and a day.
+_CALLS_MS = 366 * 86_400_000
 #: Seconds between two prunings; each is a write, and an idle server should not write.
 _PRUNE_EVERY_S = 3600
 
@@ -65,8 +67,15 @@ class Retention:
             erased += await self._database.write(_erase_jobs, [row["id"] for row in rows])
         while await self._database.write(idempotency.sweep, _BATCH) == _BATCH:
             pass
+        while holds := await self._database.read(ledger.forgotten, _BATCH):
+            await self._database.write(ledger.release_forgotten, holds)
         if time.monotonic() >= self._next_prune:
             await self._queue.prune(older_than_ms=_HISTORY_MS)
+            while await self._database.write(calls.forget, now_ms() - _CALLS_MS, _BATCH) == _BATCH:
+                pass
+            for forget in (sessions.sweep, logins.sweep):
+                while await self._database.write(forget, _BATCH) == _BATCH:
+                    pass
             self._next_prune = time.monotonic() + _PRUNE_EVERY_S
         await asyncio.to_thread(self._sweep_spool)
         await self._blobs.remove_unfinished(older_than_s=_ABANDONED_S)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from intone.core.ledger import Balance, Meter
     from intone.core.limits import RateLimiter
     from intone.core.listening import Listening
+    from intone.core.listings import Catalogue
     from intone.core.policy import Policy
+    from intone.core.speech import Speech
     from intone.core.submission import Submission
     from intone.core.voices import VoiceCatalogue
     from intone.core.watch import Watchers
@@ -45,6 +47,8 @@ class Core:
     voices: VoiceCatalogue
     watchers: Watchers
     listening: Listening
+    listings: Catalogue
+    speech: Speech
 
     async def admit(self, principal: Principal) -> None:
         """Count a request of the workspace.

@@ -45,19 +45,19 @@ def submit(tx: Transaction, queue: Queue, submission: Submission) -> StoredReply
     Raises:
         IdempotencyConflictError: The key was used with another body.
         QuotaExceededError: The workspace cannot pay for it.
-        LostRaceError: The same key came at the same moment; the database runs this again.
+        LostRaceError: The key was used before; the database runs this again, and it finds out how.
     """
     key = submission.idempotency
-    if key is not None:
-        earlier = idempotency.recall(tx, submission.workspace_id, key)
-        if earlier is not None:
-            return earlier
+    # Nearly every key is new, so the first run does not look: where one is not, remembering the
+    # reply loses the race and all is undone. Only then there is something to find.
+    if key and tx.again and (earlier := idempotency.recall(tx, submission.workspace_id, key)):
+        return earlier
     try:
         hold_id, balance = ledger.hold(
             tx, submission.workspace_id, "characters", submission.characters
         )
     except QuotaExceededError:
-        # What was left may have gone to this very request, sent twice at once.
+        # What was left may have gone to this very request, sent before.
         if key and (earlier := idempotency.recall(tx, submission.workspace_id, key)):
             return earlier
         raise

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from intone.audio.resample import Resampler
+from intone.core.routing import Candidate
 from intone.errors import ProviderError, UnavailableError
 from intone.providers.base import SpeechRequest
 from intone.text.segments import split
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from intone.core.jobs import Order
-    from intone.providers.base import PresetVoice, Provider
+    from intone.core.routing import Answer, Router
+    from intone.providers.base import AudioChunk, PresetVoice, Provider
     from intone.text.segments import Segment
 
 __all__ = ["Passage", "Script", "Synthesizer"]
 
-#: How often one segment is tried before its job fails.
+#: How often one segment is begun before its job fails, if it breaks off each time.
 _TRIES = 3
 #: Segments under way, for each one that the provider serves at once.
 _AHEAD = 2
@@ -70,10 +73,11 @@ class Passage:
 
 
 class Synthesizer:
-    """Speaks scripts with the given providers."""
+    """Speaks scripts with the given providers, reached through a router."""
 
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
+    def __init__(self, providers: Mapping[str, Provider], router: Router) -> None:
         self._providers = providers
+        self._router = router
 
     async def speak(self, script: Script) -> AsyncGenerator[Passage, None]:
         """Speak the whole script, a passage a segment, in order.
@@ -89,8 +93,9 @@ class Synthesizer:
         ahead: deque[tuple[Segment, asyncio.Task[bytes]]] = deque()
         try:
             for segment in segments:
-                task = asyncio.create_task(_speak_segment(provider, script, segment))
+                task = asyncio.create_task(self._speak_segment(provider, script, segment))
                 ahead.append((segment, task))
+                await asyncio.sleep(0)  # it is under way before the next one is made out
                 if len(ahead) > _AHEAD * provider.capabilities.concurrency:
                     yield await _next(ahead)
             while ahead:
@@ -100,6 +105,23 @@ class Synthesizer:
                 task.cancel()
             await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
+    async def _speak_segment(self, provider: Provider, script: Script, segment: Segment) -> bytes:
+        request = SpeechRequest(
+            text=segment.spoken,
+            voice=script.voice.local_id,
+            language=script.language,
+            style=script.style,
+            rate=script.rate,
+            sample_rate=script.sample_rate,
+        )
+        candidate = Candidate(provider, provider.models[0], script.voice.local_id)
+        for _ in range(_TRIES - 1):
+            answer = await self._router.begin([candidate], lambda _: provider.synthesize(request))
+            with suppress(ProviderError):  # it broke off, and nobody has heard it yet
+                return await _collect(answer, script.sample_rate)
+        answer = await self._router.begin([candidate], lambda _: provider.synthesize(request))
+        return await _collect(answer, script.sample_rate)
+
 
 async def _next(ahead: deque[tuple[Segment, asyncio.Task[bytes]]]) -> Passage:
     segment, task = ahead[0]
@@ -108,36 +130,17 @@ async def _next(ahead: deque[tuple[Segment, asyncio.Task[bytes]]]) -> Passage:
     return Passage(segment, pcm)
 
 
-async def _speak_segment(provider: Provider, script: Script, segment: Segment) -> bytes:
-    request = SpeechRequest(
-        text=segment.spoken,
-        voice=script.voice.local_id,
-        language=script.language,
-        style=script.style,
-        rate=script.rate,
-        sample_rate=script.sample_rate,
-    )
-    for attempt in range(1, _TRIES + 1):
-        try:
-            return await _collect(provider, request)
-        except ProviderError as error:
-            if not error.retryable or attempt == _TRIES:
-                raise
-    raise AssertionError("unreachable")
-
-
-async def _collect(provider: Provider, request: SpeechRequest) -> bytes:
+async def _collect(answer: Answer[AudioChunk], wanted_rate: int) -> bytes:
     pieces: list[bytes] = []
-    sample_rate = request.sample_rate
-    async for chunk in provider.synthesize(request):
-        pieces.append(chunk.pcm)
-        sample_rate = chunk.sample_rate
+    sample_rate = wanted_rate
+    async with aclosing(answer.pieces()) as chunks:
+        async for chunk in chunks:
+            pieces.append(chunk.pcm)
+            sample_rate = chunk.sample_rate
     pcm = b"".join(pieces)
-    assert request.sample_rate is not None
-    assert sample_rate is not None
-    if sample_rate == request.sample_rate:
+    if sample_rate == wanted_rate:
         return pcm
-    return await asyncio.to_thread(_resample, pcm, sample_rate, request.sample_rate)
+    return await asyncio.to_thread(_resample, pcm, sample_rate, wanted_rate)
 
 
 def _resample(pcm: bytes, source: int, target: int) -> bytes:

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
     from intone.providers.base import PresetVoice, Provider
 
-__all__ = ["VoiceCatalogue"]
+__all__ = ["VoiceCatalogue", "speaks"]
+
+
+def speaks(languages: Iterable[str], wanted: str) -> bool:
+    """Whether one of the BCP 47 tags is for `wanted`, a language or accent, in any case."""
+    wanted = wanted.lower()
+    return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}-") for tag in languages)
 
 
 class VoiceCatalogue:
@@ -36,12 +42,4 @@ class VoiceCatalogue:
 
     def speaking(self, language: str) -> list[PresetVoice]:
         """The voices for a language or accent, e.g. `en` or `en-GB`, in catalogue order."""
-        wanted = language.lower()
-        return [
-            voice
-            for voice in self.presets
-            if any(
-                tag.lower() == wanted or tag.lower().startswith(f"{wanted}-")
-                for tag in voice.languages
-            )
-        ]
+        return [voice for voice in self.presets if speaks(voice.languages, language)]

@@ -20,22 +20,32 @@ class Watchers:
     """Who in this process waits for news of which job. Lives on one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        #: By job, who waits, and whether for its sound as well.
+        self._waiting: defaultdict[str, dict[asyncio.Event, bool]] = defaultdict(dict)
 
     def publish(self, job_id: str) -> None:
         """Wake everybody who watches the job."""
         for event in self._waiting.get(job_id, ()):
             event.set()
 
-    async def changes(self, job_id: str, look_again_s: float) -> AsyncGenerator[None, None]:
+    def publish_sound(self, job_id: str) -> None:
+        """There is more to hear of the job; nothing else has changed."""
+        for event, listens in self._waiting.get(job_id, {}).items():
+            if listens:
+                event.set()
+
+    async def changes(
+        self, job_id: str, look_again_s: float, *, sound: bool = False
+    ) -> AsyncGenerator[None, None]:
         """Yield now, and again whenever the job may have changed, at least every while.
 
         Args:
             job_id: Which job.
             look_again_s: The longest time in seconds between two looks.
+            sound: Whether more sound is a change.
         """
         event = asyncio.Event()
-        self._waiting[job_id].add(event)
+        self._waiting[job_id][event] = sound
         try:
             while True:
                 event.clear()
@@ -46,6 +56,6 @@ class Watchers:
                 except TimeoutError:
                     continue
         finally:
-            self._waiting[job_id].discard(event)
+            del self._waiting[job_id][event]
             if not self._waiting[job_id]:
                 del self._waiting[job_id]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
 __all__ = [
     "AudioChunk",
@@ -179,6 +179,18 @@ class Provider(ABC):
         """The voices it brings along under stable ids, in a stable order."""
         return ()
 
+    def find_model(self, model_id: str) -> Model | None:
+        """The model of that id, or None where it cannot be had."""
+        return next((model for model in self.models if model.id == model_id), None)
+
+    async def list_models(self) -> Sequence[Model]:
+        """Every model it offers; asked from its own endpoint where only that knows them.
+
+        Raises:
+            ProviderError: It could not be asked.
+        """
+        return self.models
+
     async def list_voices(self) -> Sequence[ListedVoice]:
         """Every voice it speaks with, asked from its own endpoint where it is a vendor.
 
@@ -191,7 +203,7 @@ class Provider(ABC):
         ]
 
     @abstractmethod
-    def synthesize(self, request: SpeechRequest) -> AsyncIterator[AudioChunk]:
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
         """Speak one segment, yielding audio as soon as there is some.
 
         Closing the iterator early stops the work upstream.
@@ -202,14 +214,14 @@ class Provider(ABC):
             ProviderError: Any other failure; `retryable` says whether to try again.
         """
 
-    def stream(self, request: SpeechRequest, form: str) -> AsyncIterator[bytes]:  # noqa: ARG002 - overridden
+    def stream(self, _request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
         """Speak one text, yielding bytes in one of `Capabilities.formats` as they come.
 
         Closing the iterator early stops the work upstream. Fails as `synthesize` does, and a
         failure after the first bytes means that the audio is not whole.
 
         Args:
-            request: What to speak; its sample rate does not count.
+            _request: What to speak; its sample rate does not count.
             form: The format.
         """
         raise AssertionError(f"{self.name} delivers no {form}")

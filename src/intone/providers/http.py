@@ -7,6 +7,9 @@ request, or a key.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import re
 from abc import abstractmethod
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast, get_args
 import msgspec
 
 from intone.errors import (
+    InvalidInputError,
     ProviderAuthError,
     ProviderBusyError,
     ProviderError,
@@ -22,35 +26,44 @@ from intone.errors import (
     ProviderRejectedError,
     ProviderTimeoutError,
 )
-from intone.providers.base import AudioChunk, Capabilities, Gender, Provider, Timeouts
+from intone.providers.base import AudioChunk, Capabilities, Gender, Model, Provider, Timeouts
+from intone.providers.connections import Connections, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     import aiohttp
 
-    from intone.providers.base import Model, SpeechRequest
+    from intone.providers.base import SpeechRequest
     from intone.providers.settings import ProviderSettings
 
-__all__ = ["Call", "HttpProvider", "VendorProfile", "failure_by_status", "known_gender"]
+__all__ = [
+    "Call",
+    "HttpProvider",
+    "VendorProfile",
+    "failure_by_status",
+    "known_gender",
+    "locale_of",
+]
 
 T = TypeVar("T")
 
-#: Seconds for which an unused connection is kept warm.
-_KEEP_ALIVE_S = 75.0
 #: Most bytes of a JSON answer that are read: a list of voices can be long.
 _LARGEST_JSON = 16 << 20
-#: Most bytes of an answer that is no audio which are read away to keep its connection.
-_SMALL_ANSWER = 64 << 10
+#: Most of a refusal's body that is looked at, in bytes, and longest that it is waited for.
+_REFUSAL, _REFUSAL_S = 64 << 10, 2.0
 #: Longest that a vendor's Retry-After is believed, in seconds.
 _LONGEST_RETRY_AFTER_S = 3600.0
+#: Language, perhaps a script, and region, of a name that goes on after them.
+_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})(?=-)")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to a vendor."""
 
-    #: Below the provider's base URL, beginning with a slash.
+    #: Below the provider's base URL, beginning with a slash; or a whole URL, of a call that
+    #: carries its own credentials.
     path: str
     body: bytes = b""
     method: str = "POST"
@@ -87,6 +100,8 @@ class HttpProvider(Provider):
     """
 
     profile: ClassVar[VendorProfile]
+    #: Whether a good answer is text that `audio` takes the audio out of.
+    wraps_audio: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: ProviderSettings, models: Sequence[Model]) -> None:
         profile = self.profile
@@ -96,20 +111,31 @@ class HttpProvider(Provider):
         self.models = models
         self.voice_aliases = settings.voices
         self.timeouts = _timeouts(settings)
+        self.base_url = (settings.base_url or profile.base_url).rstrip("/")
         self.capabilities = Capabilities(
             max_characters=settings.max_characters or profile.max_characters,
             concurrency=settings.concurrency or profile.concurrency,
             rates=profile.rates,
-            formats=profile.formats if settings.formats is None else tuple(settings.formats),
+            formats=_formats(name, settings, profile),
             passes_models=profile.passes_models and settings.models is None,
         )
-        self.base_url = (settings.base_url or profile.base_url).rstrip("/")
         self.unavailable = None if self.has_credentials() else "missing_api_key"
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
 
     def has_credentials(self) -> bool:
         """Whether the operator has given what the vendor asks for; by default an API key."""
         return bool(self.settings.api_key)
+
+    def find_model(self, model_id: str) -> Model | None:
+        """The model of that id; one that is not listed where unlisted ones are passed on."""
+        listed = super().find_model(model_id)
+        if listed is None and self.capabilities.passes_models:
+            return self.unlisted_model(model_id)
+        return listed
+
+    def unlisted_model(self, model_id: str) -> Model:
+        """A model of which nothing is known but what the operator says it costs, if anything."""
+        return Model(model_id, model_id, self.settings.nanos_per_character(model_id) or 0)
 
     @abstractmethod
     def speech_call(self, request: SpeechRequest, form: str) -> Call:
@@ -129,12 +155,26 @@ class HttpProvider(Provider):
         key = self.settings.api_key
         return {"Authorization": f"Bearer {key}"} if key else {}
 
+    async def authorize(self, call: Call) -> Mapping[str, str]:  # noqa: ARG002 - signing needs it
+        """What opens the vendor's door for this call; by default the same for every call.
+
+        For vendors whose calls are signed, or whose tokens have to be fetched.
+
+        Raises:
+            ProviderError: A token could not be fetched.
+        """
+        return self.auth_headers()
+
     def failure(self, status: int, body: bytes) -> ProviderError:  # noqa: ARG002 - vendors look into it
         """What an answer with this status and this (beginning of a) body means.
 
         The default goes by the status. The body is for telling cases apart and is never quoted.
         """
         return failure_by_status(status)
+
+    def refusal(self, response: aiohttp.ClientResponse, body: bytes) -> ProviderError:
+        """What a refusal means, where a header says more than `failure` is told."""
+        return self.failure(response.status, body)
 
     def audio(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """The bytes of audio in a good answer, as they come; by default its body is the audio."""
@@ -143,21 +183,15 @@ class HttpProvider(Provider):
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
         """Speak one text; see `Provider.synthesize`."""
         from intone.audio.decode import create_decoder
+        from intone.audio.formats import FrameAligner
 
         call = self.speech_call(request, "pcm")
         decoder = None if call.form == "pcm" else create_decoder(call.form)
-        rest = b""
+        feed = FrameAligner().feed if decoder is None else decoder.feed
         async with aclosing(self._speak(call)) as chunks:
             async for chunk in chunks:
-                if decoder is not None:
-                    if pcm := decoder.feed(chunk):
-                        yield AudioChunk(pcm, decoder.sample_rate)
-                    continue
-                whole = rest + chunk if rest else chunk
-                even = len(whole) & ~1
-                rest = whole[even:]
-                if even:
-                    yield AudioChunk(whole[:even], call.sample_rate)
+                if pcm := feed(chunk):
+                    yield AudioChunk(pcm, decoder.sample_rate if decoder else call.sample_rate)
         if decoder is not None and (pcm := decoder.finish()):
             yield AudioChunk(pcm, decoder.sample_rate)
 
@@ -177,15 +211,23 @@ class HttpProvider(Provider):
         Raises:
             ProviderError: There was no such answer.
         """
-        call = Call(path, method="GET", query=query or {}, headers={"Accept": "application/json"})
-        async with self._answer(call) as response:
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > _LARGEST_JSON:
-                    raise ProviderInvalidResponseError
+        accept = {"Accept": "application/json"}
+        return await self.read_json(
+            Call(path, method="GET", query=query or {}, headers=accept), shape
+        )
+
+    async def read_json(self, call: Call, shape: type[T]) -> T:
+        """Make a call that is answered with JSON, and get it in that shape.
+
+        Raises:
+            ProviderError: There was no such answer.
+        """
         try:
+            async with asyncio.timeout(self.timeouts.first_byte_s):
+                body = await self._whole(call)
             return msgspec.json.decode(body, type=shape)
+        except TimeoutError:
+            raise ProviderTimeoutError(f"{self.name} did not answer in time.") from None
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise ProviderInvalidResponseError(
                 f"{self.name} answered with something other than was asked for."
@@ -193,85 +235,93 @@ class HttpProvider(Provider):
 
     async def start(self) -> None:
         """Make ready to connect; the connections are made when there is something to say."""
-        import aiohttp
-
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
-            # The router counts the seconds of a call; it alone knows who is waiting for what.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect_s),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept-Encoding": "identity", "User-Agent": "Intone"},
-            auto_decompress=False,
-            trust_env=True,
-        )
+        self._connections = Connections(self.name, connect_s=self.timeouts.connect_s)
 
     async def close(self) -> None:
         """Close all connections; safe to call twice."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._connections is not None:
+            await self._connections.close()
+            self._connections = None
 
     async def _speak(self, call: Call) -> AsyncGenerator[bytes, None]:
-        """The audio of a call, judged by how it begins."""
+        """The audio of a call, judged by how it begins; closing it cuts the connection."""
         async with self._answer(call) as response:
-            has_begun = False
-            async for chunk in self.audio(response):
-                if not chunk:
-                    continue
-                if not has_begun:
-                    self._judge(response, call.form, chunk)
-                    has_begun = True
-                yield chunk
-            if not has_begun:
-                raise ProviderInvalidResponseError(f"{self.name} answered with no audio at all.")
+            pieces = aiter(self.audio(response))
+            yield await self._beginning(response, call.form, pieces)
+            async for piece in pieces:
+                if piece:
+                    yield piece
 
-    def _judge(self, response: aiohttp.ClientResponse, form: str, head: bytes) -> None:
-        """Refuse what is no audio: a page of an error, a message in JSON, noise."""
+    async def _beginning(
+        self, response: aiohttp.ClientResponse, form: str, pieces: AsyncIterator[bytes]
+    ) -> bytes:
+        """As much of the audio as tells it from a page, a message in JSON, or noise."""
         from intone.audio.sniff import looks_like
 
         kind = response.content_type
-        is_text = kind.startswith("text/") or kind in {"application/json", "application/xml"}
-        if (is_text and not self.wraps_audio) or looks_like(form, head) is False:
+        is_text = kind.startswith("text/") or kind.endswith(("json", "xml"))
+        head, looks = b"", None
+        if self.wraps_audio or not is_text:
+            async for piece in pieces:
+                head += piece
+                looks = looks_like(form, head)
+                if looks is not None:
+                    break
+        if not looks:
             raise ProviderInvalidResponseError(
                 f"{self.name} answered with something other than {form} audio."
             )
+        return head
 
-    #: Whether a good answer is text that `audio` takes the audio out of.
-    wraps_audio: ClassVar[bool] = False
+    async def _whole(self, call: Call) -> bytes:
+        body = bytearray()
+        async with self._answer(call) as response:
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > _LARGEST_JSON:
+                    raise ProviderInvalidResponseError(f"{self.name} answered with far too much.")
+        return bytes(body)
 
     @asynccontextmanager
     async def _answer(self, call: Call) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        """A good answer to a call; leaving early cuts its connection.
+        """A good answer to a call, to be read inside; leaving early cuts its connection.
 
         Raises:
-            ProviderError: There was none, or it broke off.
+            ProviderError: There is none, or it breaks off.
         """
         import aiohttp
 
-        if self._session is None:
+        if self._connections is None:
             raise ProviderError(f"{self.name} is not connected.")
+        is_own = call.path.startswith("/")
+        response = await self._connections.request(
+            call.method,
+            self.base_url + call.path if is_own else call.path,
+            headers={**(await self.authorize(call) if is_own else {}), **call.headers},
+            query=call.query,
+            body=call.body,
+        )
         try:
-            async with self._session.request(
-                call.method,
-                self.base_url + call.path,
-                params=call.query or None,
-                data=call.body or None,
-                headers={**self.auth_headers(), **call.headers},
-                allow_redirects=False,
-            ) as response:
-                if response.status != 200:  # noqa: PLR2004 - OK
-                    raise await self._refusal(response)
-                yield response
-        except (aiohttp.ServerTimeoutError, TimeoutError):
-            raise ProviderTimeoutError(f"{self.name} did not answer in time.") from None
-        except aiohttp.ClientPayloadError:
-            raise ProviderError(f"{self.name} broke off in the middle of its answer.") from None
-        except (aiohttp.ClientError, OSError, ValueError):
-            raise ProviderError(f"{self.name} could not be reached.") from None
+            if response.status != 200:  # noqa: PLR2004 - OK
+                raise await self._refusal(response)
+            yield response
+        except (aiohttp.ClientError, OSError) as error:
+            raise failure_of(self.name, error, has_begun=True) from None
+        finally:
+            response.close()
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderError:
-        body = await response.content.read(_SMALL_ANSWER)
-        error = self.failure(response.status, body)
+        """What an answer other than 200 means; its status says so where no body comes."""
+        import aiohttp
+
+        body = b""
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            async with asyncio.timeout(_REFUSAL_S):
+                async for piece in response.content.iter_any():
+                    body += piece
+                    if len(body) >= _REFUSAL:
+                        break
+        error = self.refusal(response, body)
         error.retry_after = _retry_after(response.headers.get("Retry-After"))
         return error
 
@@ -299,11 +349,28 @@ def known_gender(label: str | None) -> Gender | None:
     return cast("Gender", found) if found in get_args(Gender) else None
 
 
+def locale_of(voice: str) -> str:
+    """The BCP 47 tag that a voice's name begins with, e.g. `en-US` of `en-US-JennyNeural`."""
+    found = _LOCALE.match(voice)
+    return found[0] if found else ""
+
+
 def _retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header; its other form, a date, is not worth a parser."""
     if value is None or not value.isascii() or not value.isdigit():
         return None
     return min(float(value[:6]), _LONGEST_RETRY_AFTER_S)
+
+
+def _formats(name: str, settings: ProviderSettings, profile: VendorProfile) -> tuple[str, ...]:
+    """What it delivers: what its type can, or those of it that the operator names."""
+    if settings.formats is None:
+        return profile.formats
+    if not settings.formats or not set(settings.formats) <= set(profile.formats):
+        raise InvalidInputError(
+            f"The provider {name!r} delivers some of these formats: {', '.join(profile.formats)}."
+        )
+    return tuple(settings.formats)
 
 
 def _timeouts(settings: ProviderSettings) -> Timeouts:

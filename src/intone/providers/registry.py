@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from intone.errors import InvalidInputError
+from intone.providers.azure import AzureProvider
 from intone.providers.base import Model
+from intone.providers.cartesia import CartesiaProvider
+from intone.providers.deepgram import DeepgramProvider
+from intone.providers.elevenlabs import ElevenLabsProvider
 from intone.providers.engines.espeak_provider import EspeakProvider
+from intone.providers.google import GoogleProvider
 from intone.providers.openai import OpenAIProvider
+from intone.providers.polly import PollyProvider
 from intone.providers.settings import ProviderSettings
 
 if TYPE_CHECKING:
@@ -26,7 +32,15 @@ __all__ = ["create_providers", "running"]
 #: The engine inside, which is there whatever the settings say.
 _ENGINE: Final = "espeak"
 #: Vendors by the `type` of their settings.
-_VENDORS: Final[Mapping[str, type[HttpProvider]]] = {"openai": OpenAIProvider}
+_VENDORS: Final[Mapping[str, type[HttpProvider]]] = {
+    "openai": OpenAIProvider,
+    "elevenlabs": ElevenLabsProvider,
+    "cartesia": CartesiaProvider,
+    "deepgram": DeepgramProvider,
+    "azure": AzureProvider,
+    "google": GoogleProvider,
+    "polly": PollyProvider,
+}
 
 
 class _KnownModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,10 +96,10 @@ def _models(said: ProviderSettings, known: Mapping[str, _KnownModel]) -> Sequenc
 
     def model(model_id: str) -> Model:
         listed = known.get(model_id)
-        usd = said.prices.get(model_id, said.prices.get("*"))
-        if usd is None:
-            usd = listed.usd if listed else 0.0
-        return Model(model_id, listed.name if listed else model_id, round(usd * 1000))
+        price = said.nanos_per_character(model_id)
+        if price is None:
+            price = round(listed.usd * 1000) if listed else 0
+        return Model(model_id, listed.name if listed else model_id, price)
 
     return tuple(model(model_id) for model_id in (said.models or known))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -33,6 +34,10 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     api_key: str | None = None
     #: The second half of a credential that has two, e.g. Amazon's secret access key.
     api_secret: str | None = None
+    #: The third part of a credential that is valid for a while, e.g. Amazon's session token.
+    session_token: str | None = None
+    #: A file with the credential, e.g. the JSON of a Google service account, in place of a key.
+    credentials_file: str | None = None
     #: A vendor's region, e.g. `westeurope`.
     region: str | None = None
     #: Ids of the models to offer, the default first; by default those known of the type.
@@ -50,6 +55,21 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     #: How many requests of jobs it gets at once.
     concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
     timeouts: TimeoutSettings = TimeoutSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none, or that has a credential in it: addresses are shown."""
+        if self.base_url is None:
+            return
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("base_url must begin with http:// or https:// and name a server")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("base_url must be an address alone; a key belongs into api_key")
+
+    def nanos_per_character(self, model: str) -> int | None:
+        """What the operator says a model costs (see `Model`); None where nothing is said."""
+        usd = self.prices.get(model, self.prices.get("*"))
+        return None if usd is None else round(usd * 1000)
 
     def __repr__(self) -> str:
         """Without the credential: settings end up in logs and tracebacks."""

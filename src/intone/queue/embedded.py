@@ -107,7 +107,8 @@ class EmbeddedQueue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._signal = asyncio.Event()
+        #: What wakes those who sleep in this process; None while nobody does.
+        self._signal: asyncio.Event | None = None
 
     def enqueue(
         self, tx: Transaction, kind: str, subject: str, *, priority: int = 0, delay_ms: int = 0
@@ -169,7 +170,8 @@ class EmbeddedQueue:
         wanted = json.dumps(list(kinds))
         deadline = time.monotonic() + timeout_s
         while True:
-            signal = self._signal  # taken before looking, so that no commit falls in between
+            # Taken before looking, so that no commit falls in between.
+            signal = self._signal = self._signal or asyncio.Event()
             due_at = await self._database.read(_next_due, wanted)
             due_in_s = _POLL_S if due_at is None else (due_at - now_ms()) / 1000
             if due_in_s <= 0:
@@ -198,8 +200,9 @@ class EmbeddedQueue:
     def _wake(self) -> None:
         # A new event each time: who sleeps on the old one wakes, who looks from now on sees the
         # work, and nobody has to be the one who resets it.
-        self._signal.set()
-        self._signal = asyncio.Event()
+        if self._signal is not None:
+            self._signal.set()
+            self._signal = None
 
 
 def _state(delay_ms: int) -> str:

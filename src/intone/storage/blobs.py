@@ -16,18 +16,17 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from intone.errors import NotFoundError, StorageFullError, UnavailableError
-from intone.storage.files import sync_file, sync_folder
+from intone.storage.files import NewFile, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
 __all__ = ["BlobStore"]
 
 #: Bytes that reading yields at a time.
 _READ_CHUNK = 256 * 1024
-#: Bytes that writing hands to the disk at a time, and how many such pieces may wait for it.
+#: Bytes that writing hands to the disk at a time; as many may come meanwhile.
 _WRITE_CHUNK = 1024 * 1024
-_WRITES_WAITING = 2
 _PATH = re.compile(r"(?!\.)[\w.=-]+(/(?!\.)[\w.=-]+)*", re.ASCII)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 #: obstore names the system's error only in its message.
@@ -37,9 +36,9 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 class BlobStore:
     """A folder of blobs.
 
-    obstore writes beside the name and renames when all is there, so no reader sees half a blob;
-    but it leaves the bytes in the system's cache, where a power cut takes them. So every write
-    here ends with an fsync of the file and of the folders that lead to it.
+    A blob is written beside its name and renamed when all is there, so no reader sees half of
+    one. obstore would do that too, but leave the bytes in the system's cache, where a power cut
+    takes them; here every write ends with an fsync of the file and of the folders that lead to it.
 
     Paths are relative, of ASCII letters, digits and `_ . = -`, with `/` between; no part begins
     with a dot. Anything else raises `ValueError`.
@@ -64,36 +63,25 @@ class BlobStore:
             UnavailableError: The disk failed.
         """
         with _explained(_checked(path)):
-            await obstore.put_async(self._store, path, data, use_multipart=False)
-            await asyncio.to_thread(self._sync, path)
+            await asyncio.to_thread(self._put, path, data)
 
     async def put_stream(self, path: str, chunks: AsyncIterator[bytes]) -> int:
         """Keep all `chunks` under `path`, in place of what was there; returns their size in bytes.
 
-        Where the iterator raises, or the caller is cancelled, nothing changes.
+        The disk works on what has come while more is fetched. Where the iterator raises, or the
+        caller is cancelled, nothing changes.
 
         Raises:
             StorageFullError: The disk is full; nothing changed.
             UnavailableError: The disk failed.
         """
-        size = 0
-
-        async def counted() -> AsyncIterator[bytes]:
-            nonlocal size
-            async for chunk in chunks:
-                size += len(chunk)
-                yield chunk
-
         with _explained(_checked(path)):
-            await obstore.put_async(
-                self._store,
-                path,
-                counted(),
-                chunk_size=_WRITE_CHUNK,
-                max_concurrency=_WRITES_WAITING,
-            )
-            await asyncio.to_thread(self._sync, path)
-        return size
+            file = NewFile(self._folder / path)
+            try:
+                return await self._pour(file, path, chunks)
+            except BaseException:
+                await asyncio.shield(asyncio.to_thread(file.discard))
+                raise
 
     async def size(self, path: str) -> int:
         """How many bytes the blob has.
@@ -161,16 +149,42 @@ class BlobStore:
 
     def _remove_unfinished(self, before: float) -> int:
         removed = 0
-        for path in self._folder.rglob("*#*"):  # obstore's mark, which no blob's path has
+        for path in self._folder.rglob("*#*"):  # the mark of a `NewFile`, which no blob's path has
             if path.stat().st_mtime < before:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
 
-    def _sync(self, path: str) -> None:
-        file = self._folder / path
-        sync_file(file)
-        for folder in file.parents:
+    async def _pour(self, file: NewFile, path: str, chunks: AsyncIterator[bytes]) -> int:
+        size = 0
+        gathered: list[bytes] = []
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for chunk in chunks:
+                gathered.append(chunk)
+                size += len(chunk)
+                if sum(map(len, gathered)) >= _WRITE_CHUNK:
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.ensure_future(asyncio.to_thread(file.write, gathered))
+                    gathered = []
+        finally:
+            if writing is not None:
+                await writing
+        await asyncio.to_thread(self._finish, file, path, gathered)
+        return size
+
+    def _put(self, path: str, data: bytes) -> None:
+        file = NewFile(self._folder / path)
+        try:
+            self._finish(file, path, [data])
+        except BaseException:
+            file.discard()
+            raise
+
+    def _finish(self, file: NewFile, path: str, rest: Iterable[bytes]) -> None:
+        file.finish(rest)
+        for folder in (self._folder / path).parents:
             sync_folder(folder)
             if folder == self._folder:
                 break

@@ -55,6 +55,8 @@ class Transaction(Protocol):
     dialect: str
     #: The driver's connection, for adapters that need to share it.
     connection: Any
+    #: Whether this unit has lost a race, was rolled back and runs anew.
+    again: bool
 
     def execute(self, sql: str, /, **parameters: Value) -> int:
         """Run a statement and return the number of rows it changed."""
@@ -85,7 +87,7 @@ class Database(Protocol):
         """Run `function(tx, …)` as one unit of work; when this returns, it is on disk.
 
         A function may run more than once (after a lost race, a lost connection or a neighbour's
-        full disk), so it must have no effects but through its transaction.
+        failure), so it must have no effects but through its transaction.
 
         Raises:
             StorageFullError: The disk is full; nothing was written.

@@ -68,12 +68,13 @@ def to_psycopg(sql: str) -> str:
 class PostgresTransaction:
     """A `Transaction` on one PostgreSQL connection (psycopg, autocommit, `BEGIN` sent)."""
 
-    __slots__ = ("callbacks", "connection")
+    __slots__ = ("again", "callbacks", "connection")
 
     dialect = "postgresql"
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, again: bool) -> None:
         self.connection = connection
+        self.again = again
         self.callbacks: list[Callable[[], None]] = []
 
     def execute(self, sql: str, /, **parameters: Value) -> int:
@@ -185,9 +186,11 @@ class PostgresDatabase:
         self, loop: asyncio.AbstractEventLoop, begin: str, function: Callable[[Transaction], T]
     ) -> T:
         """One unit of work, run again where it lost a race or its connection before the commit."""
-        for runs_left in reversed(range(LostRaceError.MAX_RUNS)):
+        runs = LostRaceError.MAX_RUNS
+        for runs_left in reversed(range(runs)):
+            again = runs_left < runs - 1
             try:
-                result, callbacks = self._attempt(begin, function)
+                result, callbacks = self._attempt(begin, function, again=again)
             except (*_LOST_RACES, _StaleConnectionError) as error:
                 if not runs_left:
                     raise _explained(error) from error
@@ -202,10 +205,10 @@ class PostgresDatabase:
         raise AssertionError  # not reached: the last run returns or raises
 
     def _attempt(
-        self, begin: str, function: Callable[[Transaction], T]
+        self, begin: str, function: Callable[[Transaction], T], *, again: bool
     ) -> tuple[T, list[Callable[[], None]]]:
         with self._pool.connection() as connection:  # rolls back on error
-            transaction = PostgresTransaction(connection)
+            transaction = PostgresTransaction(connection, again=again)
             try:
                 connection.execute(begin, prepare=False)
                 result = function(transaction)

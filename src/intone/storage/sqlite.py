@@ -1,9 +1,9 @@
 """SQLite: one writer thread with group commit, and a few readers beside it.
 
 Units of work queue up while the disk is busy with the last commit; the writer then
-runs all of them, each in a savepoint, and commits them with a single fsync. So every
-answer is durable (`synchronous=FULL`), and the more callers there are, the more share
-the price of the disk. Nothing ever waits for a batch to fill.
+runs all of them and commits them with a single fsync. So every answer is durable
+(`synchronous=FULL`), and the more callers there are, the more share the price of the
+disk. Nothing ever waits for a batch to fill.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from intone.errors import InvalidInputError, UnavailableError
-from intone.storage.database import LostRaceError
 from intone.storage.files import sync_folder
 from intone.storage.migrate import migrate
 from intone.storage.sqlite_driver import (
@@ -27,11 +26,12 @@ from intone.storage.sqlite_driver import (
     library_version,
     sqlite,
 )
+from intone.storage.sqlite_units import Unit, Writer, answer, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from intone.storage.database import Row, Transaction, Value
+    from intone.storage.database import Transaction
 
 __all__ = ["SqliteDatabase", "library_version"]
 
@@ -44,97 +44,7 @@ _MAX_BATCH = 256
 _READERS = 4
 _BACKUP_PAGES = 1_024
 
-
-class SqliteTransaction:
-    """A `Transaction` on one SQLite connection."""
-
-    __slots__ = ("callbacks", "connection")
-
-    dialect = "sqlite"
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-        self.callbacks: list[Callable[[], None]] = []
-
-    def execute(self, sql: str, /, **parameters: Value) -> int:
-        """See `Transaction.execute`."""
-        return int(self.connection.execute(sql, parameters).rowcount)
-
-    def one(self, sql: str, /, **parameters: Value) -> Row | None:
-        """See `Transaction.one`."""
-        cursor = self.connection.execute(sql, parameters)
-        row = cursor.fetchone()
-        if row is None:
-            return None
-        # A RETURNING statement left unfinished would keep the savepoint from being released.
-        cursor.close()
-        return dict(zip([column[0] for column in cursor.description], row, strict=True))
-
-    def all(self, sql: str, /, **parameters: Value) -> list[Row]:
-        """See `Transaction.all`."""
-        cursor = self.connection.execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """See `Transaction.after_commit`."""
-        self.callbacks.append(callback)
-
-
-class _Unit:
-    """One queued unit of work and what became of it."""
-
-    __slots__ = ("callbacks", "error", "function", "future", "result")
-
-    def __init__(self, function: Callable[[Transaction], Any], future: asyncio.Future[Any]) -> None:
-        self.function = function
-        self.future = future
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.callbacks: list[Callable[[], None]] = []
-
-    def run(self, connection: Any) -> bool:
-        """Run the function in a savepoint; False where SQLite ended the whole transaction."""
-        for _ in range(LostRaceError.MAX_RUNS):
-            self.error, transaction = None, SqliteTransaction(connection)
-            connection.execute("SAVEPOINT unit")
-            try:
-                self.result = self.function(transaction)
-                self.callbacks = transaction.callbacks
-            except BaseException as error:  # noqa: BLE001 - it is the caller's; the thread lives on
-                self.fail(error)
-            if not connection.in_transaction:
-                if self.error is None:  # the function looked away
-                    self.fail(UnavailableError("The database dropped this work; try again."))
-                return False
-            if self.error is not None:
-                connection.execute("ROLLBACK TO unit")
-            connection.execute("RELEASE unit")
-            if not isinstance(self.error, LostRaceError):
-                break
-        return True
-
-    def fail(self, error: BaseException) -> None:
-        self.error, self.callbacks = explained(error), []
-
-    def answer(self) -> None:
-        """Tell the caller; on the event loop."""
-        for callback in self.callbacks:
-            try:
-                callback()
-            except Exception as error:  # noqa: BLE001 - the work is done, the caller must hear of it
-                self.future.get_loop().call_exception_handler(
-                    {"message": "after_commit callback failed", "exception": error}
-                )
-        if self.future.done():  # the caller went away
-            return
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)
-
-
-_Units = queue.SimpleQueue[list[_Unit] | None]
+_Units = queue.SimpleQueue[list[Unit] | None]
 
 
 class SqliteDatabase:
@@ -151,7 +61,7 @@ class SqliteDatabase:
         self._writes: _Units = queue.SimpleQueue()
         self._reads: _Units = queue.SimpleQueue()
         #: Writes that came in this turn of the event loop.
-        self._gathered: list[_Unit] = []
+        self._gathered: list[Unit] = []
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -244,10 +154,10 @@ class SqliteDatabase:
         except (sqlite.Error, OSError) as error:
             raise explained(error) from error
 
-    def _unit(self, function: Callable[[Transaction], Any]) -> _Unit:
+    def _unit(self, function: Callable[[Transaction], Any]) -> Unit:
         if self._loop is None:
             raise UnavailableError("The database is not open.")
-        return _Unit(function, self._loop.create_future())
+        return Unit(function, self._loop.create_future())
 
     def _hand_over(self) -> None:
         """Wake the writer once for all of a turn; each time costs two changes of the thread."""
@@ -272,19 +182,18 @@ class SqliteDatabase:
         return [writer, *readers]
 
     def _write_forever(self, connection: Any) -> None:
+        writer = Writer(connection)
         while units := _take(self._writes, _MAX_BATCH):
-            _commit(connection, units)
-            _answer(units)
+            writer.run(units)
+            answer(units)
         with suppress(sqlite.Error):  # statistics for the query planner, not worth a failure
             connection.execute("PRAGMA optimize")
         connection.close()
 
     def _read_forever(self, connection: Any) -> None:
         while units := _take(self._reads, 1):
-            # Outside a transaction a savepoint is one: the function sees a single snapshot.
-            with _failing_together(connection, units):
-                units[0].run(connection)
-            _answer(units)
+            read(connection, units[0])
+            answer(units)
         connection.close()
 
     def _backup(self, target: Path, report: Callable[[int, int, int], None]) -> None:
@@ -316,7 +225,7 @@ def _call(
     return function(transaction, *args, **kwargs)
 
 
-def _take(units: _Units, limit: int) -> list[_Unit]:
+def _take(units: _Units, limit: int) -> list[Unit]:
     """Wait for work and take what is there, until it is `limit`; nothing when the queue ended."""
     taken = units.get() or []
     while taken and len(taken) < limit:
@@ -329,43 +238,3 @@ def _take(units: _Units, limit: int) -> list[_Unit]:
             break
         taken += more
     return taken
-
-
-def _commit(connection: Any, units: list[_Unit]) -> None:
-    """Run the units and commit them together; each knows its result or error afterwards."""
-    lost = False
-    with _failing_together(connection, units):
-        connection.execute("BEGIN IMMEDIATE")
-        lost = not all(unit.run(connection) for unit in units)
-        if not lost:
-            connection.execute("COMMIT")
-    if lost and len(units) > 1:
-        # One unit met a full or failing disk and SQLite rolled back the work of all. Alone, each
-        # finds out for itself.
-        for unit in units:
-            _commit(connection, [unit])
-
-
-@contextmanager
-def _failing_together(connection: Any, units: list[_Unit]) -> Iterator[None]:
-    """Where the database itself fails, nothing of the transaction stays and all units fail."""
-    try:
-        yield
-    except sqlite.Error as error:
-        if connection.in_transaction:
-            with suppress(sqlite.Error):  # SQLite may have rolled back by itself
-                connection.execute("ROLLBACK")
-        for unit in units:
-            if unit.error is None:
-                unit.fail(error)
-
-
-def _answer(units: list[_Unit]) -> None:
-    """Wake the callers, all of them with one call to the event loop."""
-
-    def answer() -> None:
-        for unit in units:
-            unit.answer()
-
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        units[0].future.get_loop().call_soon_threadsafe(answer)

@@ -137,6 +137,7 @@ holds = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     Column("expires_at", BigInteger),  # when it is released unasked; NULL: its job sees to it
+    Column("key_id", Text),  # the key that spends it, where keys have caps
     # What was left to spend after it began and after it ended, and as which entries.
     Column("entry", BigInteger, nullable=False, server_default="0"),
     Column("left_after", BigInteger, nullable=False, server_default="0"),

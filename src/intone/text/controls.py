@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["CONTROLS", "find_forbidden"]
+from intone.errors import InvalidInputError
+
+__all__ = ["CONTROLS", "find_forbidden", "refuse_controls"]
 
 #: For a class in a regular expression: NUL and the other C0 controls but tab, newline and carriage
 #: return; DEL; and the C1 controls (a sign of text decoded with the wrong table).
@@ -26,3 +28,17 @@ def find_forbidden(text: str) -> int | None:
     """
     found = _FORBIDDEN.search(text)
     return found.start() if found else None
+
+
+def refuse_controls(field: str, text: str) -> None:
+    """Refuse a text that holds such a character.
+
+    Raises:
+        InvalidInputError: It does; the message names the field and the place.
+    """
+    at = find_forbidden(text)
+    if at is not None:
+        raise InvalidInputError(
+            f"{field}: character {at + 1} (U+{ord(text[at]):04X}) is a control character;"
+            " only tab, newline and carriage return are accepted."
+        )

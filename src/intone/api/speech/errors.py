@@ -13,7 +13,9 @@ from litestar import Response
 
 from intone.api.dialect import STATUSES, status_of
 from intone.errors import (
+    AuthorizationPendingError,
     BreakerOpenError,
+    DeviceCodeExpiredError,
     ForbiddenError,
     IntoneError,
     ProviderError,
@@ -28,16 +30,29 @@ if TYPE_CHECKING:
 
     from intone.api.dialect import RequestContext
 
-__all__ = ["OpenAIEnvelope", "SpeechEnvelope", "code_of", "openai_envelope", "speech_envelope"]
+__all__ = [
+    "OpenAIEnvelope",
+    "SpeechEnvelope",
+    "code_of",
+    "openai_envelope",
+    "speech_envelope",
+    "wire_code",
+]
 
 #: A full disk is a temporary failure of the service; seed 004 knows no 507.
-_STATUSES: Final[Mapping[type[IntoneError], int]] = {**STATUSES, StorageFullError: 503}
+_STATUSES: Final[Mapping[type[IntoneError], int]] = {
+    **STATUSES,
+    StorageFullError: 503,
+    AuthorizationPendingError: 400,
+    DeviceCodeExpiredError: 410,
+}
 
 #: What this dialect calls the core's codes; those not named here keep their names.
 _CODES: Final[Mapping[str, str]] = {
     "invalid_input": "invalid_body",
     "unknown_model": "invalid_model",
     "unauthenticated": "unauthorized",
+    "forbidden": "scope_required",
     "quota_exceeded": "insufficient_credit",
     "rate_limited": "rate_limit_exceeded",
     "concurrency_limited": "concurrency_limit_exceeded",
@@ -74,9 +89,14 @@ class OpenAIEnvelope(msgspec.Struct, frozen=True):
     error: OpenAIError
 
 
+def wire_code(core_code: str) -> str:
+    """What this dialect calls the core's code of a failure."""
+    return _CODES.get(core_code, core_code)
+
+
 def code_of(error: IntoneError) -> str:
     """What this dialect calls a failure."""
-    return _CODES.get(error.code, error.code)
+    return wire_code(error.code)
 
 
 def speech_envelope(error: IntoneError, _: RequestContext) -> Response[SpeechEnvelope]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from intone.api.moments import moment
 from intone.api.voice_jobs.errors import job_error
 from intone.api.voice_jobs.schemas import (
     AudioOutput,
@@ -93,6 +93,4 @@ def quota_body(balance: Balance) -> Quota:
 
 
 def _moment(at_ms: int | None) -> str | None:
-    if at_ms is None:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return None if at_ms is None else moment(at_ms)

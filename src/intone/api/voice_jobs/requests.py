@@ -12,7 +12,7 @@ from intone.core.idempotency import IdempotencyKey, StoredReply
 from intone.core.jobs import Order
 from intone.core.submission import Submission
 from intone.errors import InvalidInputError, NotFoundError
-from intone.text.controls import find_forbidden
+from intone.text.controls import refuse_controls
 
 if TYPE_CHECKING:
     from intone.api.bodies import JsonBody
@@ -67,8 +67,8 @@ def submission(
             f"voice.style: {voice.name} speaks in these styles: {', '.join(voice.styles)}."
         )
     tag = None if request.client is None else request.client.request_tag
-    _check_characters("input.content", request.input.content)
-    _check_characters("client.request_tag", tag or "")
+    refuse_controls("input.content", request.input.content)
+    refuse_controls("client.request_tag", tag or "")
     return Submission(
         workspace_id=principal.workspace_id,
         dialect=DIALECT,
@@ -108,12 +108,3 @@ def _voice(voices: VoiceCatalogue, profile_id: str) -> PresetVoice:
         raise InvalidInputError(
             "voice.profile_id: there is no such voice profile; GET /v1/voice/profiles lists them."
         ) from None
-
-
-def _check_characters(field: str, text: str) -> None:
-    at = find_forbidden(text)
-    if at is not None:
-        raise InvalidInputError(
-            f"{field}: character {at + 1} (U+{ord(text[at]):04X}) is a control character;"
-            " only tab, newline and carriage return are accepted."
-        )

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from litestar import Request, delete, get, post
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter
-from litestar.response.base import ASGIResponse
+from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads annotations
 
 from intone.api.auth import SECURITY, principal_of, require
 from intone.api.bodies import read_json
 from intone.api.events import event_stream
+from intone.api.headers import header_values
 from intone.api.openapi import operation_id
+from intone.api.replies import JsonReply
 from intone.api.voice_jobs import documentation
 from intone.api.voice_jobs.mapping import job_body, profile_body, quota_body
 from intone.api.voice_jobs.progress import job_events
@@ -85,10 +87,10 @@ async def _create(
     request: Req,
     version: Version,
     struct: type[CreateVoiceJobRequest | CreateVoiceJobRequestV2],
-) -> ASGIResponse:
+) -> JsonReply:
     core, principal = core_of(request), principal_of(request)
     await core.admit(principal)
-    key = idempotency_key(request.headers.getall("idempotency-key", []))
+    key = idempotency_key(header_values(request, b"idempotency-key"))
     body = await read_json(request, struct)
     wanted = submission(body, principal=principal, voices=core.voices, version=version, key=key)
     reply = await core.submit(principal, wanted)
@@ -97,9 +99,7 @@ async def _create(
         headers["Idempotent-Replayed"] = "true"
     if body.unknown_fields:
         headers["X-Intone-Ignored-Fields"] = _header_safe(body.unknown_fields)
-    return ASGIResponse(
-        body=reply.body, status_code=reply.status, headers=headers, media_type="application/json"
-    )
+    return JsonReply(reply.body, reply.status, headers)
 
 
 @post(
@@ -109,7 +109,7 @@ async def _create(
     summary="Create a voice job",
     **COMMON,
 )
-async def create_v1(request: Req) -> ASGIResponse:
+async def create_v1(request: Req) -> JsonReply:
     """Convert text into speech as one job; poll it, or listen to its events."""
     return await _create(request, "v1", CreateVoiceJobRequest)
 
@@ -121,7 +121,7 @@ async def create_v1(request: Req) -> ASGIResponse:
     summary="Create a voice job (version 2)",
     **COMMON,
 )
-async def create_v2(request: Req) -> ASGIResponse:
+async def create_v2(request: Req) -> JsonReply:
     """As version 1, with the output under `output.audio` and one or two channels."""
     return await _create(request, "v2", CreateVoiceJobRequestV2)
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from intone.errors import ProviderRejectedError
-from intone.providers.base import Capabilities, Provider
+from intone.providers.base import Capabilities, Provider, Timeouts
 from intone.providers.engines.espeak_voices import OPENAI_NAMES, STYLES, load_voices
 from intone.providers.engines.pool import EnginePool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from intone.providers.base import AudioChunk, Model, PresetVoice, SpeechRequest
     from intone.providers.engines.pool import PoolLimits
@@ -37,6 +37,8 @@ class EspeakProvider(Provider):
     name = "espeak"
     title = "eSpeak NG"
     website = "https://github.com/espeak-ng/espeak-ng"
+    #: Longer than the pool waits itself: to wait for a free process is no failure.
+    timeouts = Timeouts(first_byte_s=60.0, stall_s=60.0, total_s=120.0)
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class EspeakProvider(Provider):
         """Every preset, in catalogue order."""
         return [voice.preset for voice in load_voices().values()]
 
-    def synthesize(self, request: SpeechRequest) -> AsyncIterator[AudioChunk]:
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[AudioChunk, None]:
         """Speak one segment; see `Provider.synthesize` and `EnginePool.speak`.
 
         Sample rates of 8,000 to 48,000 Hz are honoured. The audio ends with the pause that belongs

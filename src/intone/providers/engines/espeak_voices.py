@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     from intone.providers.base import Gender
 
-__all__ = ["ENGINE_VERSION", "OPENAI_NAMES", "STYLES", "EspeakSettings", "EspeakVoice", "load_voices"]
+__all__ = [
+    "ENGINE_VERSION",
+    "OPENAI_NAMES",
+    "STYLES",
+    "EspeakSettings",
+    "EspeakVoice",
+    "load_voices",
+]
 
 #: The eSpeak NG whose sound the voices' versions stand for.
 ENGINE_VERSION = "1.52.0"

@@ -61,7 +61,7 @@ CREATE TABLE holds (
 	state TEXT NOT NULL, 
 	settled BIGINT, 
 	created_at BIGINT NOT NULL, 
-	ended_at BIGINT, expires_at BIGINT, entry BIGINT DEFAULT '0' NOT NULL, left_after BIGINT DEFAULT '0' NOT NULL, end_entry BIGINT, left_after_end BIGINT, 
+	ended_at BIGINT, expires_at BIGINT, key_id TEXT, entry BIGINT DEFAULT '0' NOT NULL, left_after BIGINT DEFAULT '0' NOT NULL, end_entry BIGINT, left_after_end BIGINT, 
 	CONSTRAINT pk_holds PRIMARY KEY (number), 
 	CONSTRAINT ck_holds_amount CHECK (amount >= 0), 
 	CONSTRAINT ck_holds_settled CHECK (settled IS NULL OR (settled >= 0 AND settled <= amount)), 

@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.add_column("grants", _counter("entry"))
     op.add_column("grants", _counter("left_after"))
     op.add_column("holds", sa.Column("expires_at", sa.BigInteger()))
+    op.add_column("holds", sa.Column("key_id", sa.Text()))
     op.add_column("holds", _counter("entry"))
     op.add_column("holds", _counter("left_after"))
     op.add_column("holds", sa.Column("end_entry", sa.BigInteger()))

@@ -1,0 +1,148 @@
+"""Answers that carry speech while it is being made.
+
+The seed's answer is the audio itself; OpenAI's other form is server-sent events whose deltas are
+slices of it. Either ends visibly broken where the speech broke off: the connection is cut before
+its last chunk, after an `error` event where there are events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from litestar.response.base import ASGIResponse
+
+from intone.api.speech.errors import code_of
+from intone.api.speech.schemas import AudioDelta, AudioDone, StreamError, SwitchNote, Usage
+from intone.audio.formats import FORMATS
+from intone.errors import IntoneError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from litestar import Request
+    from litestar.types import Receive, Scope, Send
+
+    from intone.core.speech import Speaking
+
+__all__ = ["Departure", "SpeechResponse"]
+
+#: PCM's is the seed's: 16 bits, little-endian, 24 kHz, one channel.
+_MEDIA_TYPES: Final = {name: form.media_type.encode() for name, form in FORMATS.items()} | {
+    "pcm": b"audio/l16"
+}
+_PCM_HEADERS = ((b"x-sample-rate-hz", b"24000"), (b"x-channels", b"1"))
+_PCM_BYTES_PER_S = 48_000
+_encode = msgspec.json.Encoder().encode
+
+
+class Departure:
+    """Cancels the task that serves a request when its client leaves.
+
+    Args:
+        request: Its body has been read.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any]) -> None:
+        self._receive = request.receive
+        self._serving = asyncio.current_task()
+        self._left = False
+        self._watch = asyncio.create_task(self._wait())
+
+    def over(self) -> None:
+        """Stop watching."""
+        self._watch.cancel()
+
+    def is_why(self, error: BaseException) -> bool:
+        """Whether the client's leaving is why the task was cancelled; it then goes on."""
+        if not self._left or not isinstance(error, asyncio.CancelledError):
+            return False
+        if self._serving is not None:
+            self._serving.uncancel()
+        return True
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left = True
+        if self._serving is not None:
+            self._serving.cancel()
+
+
+class SpeechResponse(ASGIResponse):
+    """The answer that carries a stream of speech.
+
+    Args:
+        speaking: What is sent; its first audio is there.
+        departure: Watches the client from here on to the end.
+        events: Whether the audio is sent in events.
+    """
+
+    __slots__ = ("_departure", "_events", "_speaking")
+
+    def __init__(self, speaking: Speaking, departure: Departure, *, events: bool) -> None:
+        super().__init__(media_type="text/event-stream" if events else None)
+        self._speaking, self._departure, self._events = speaking, departure, events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - its signature
+        """Send the head, the audio as it comes, and the end if all of it came."""
+        speaking = self._speaking
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self._head()})
+            stream = _frames(speaking) if self._events else speaking.chunks()
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except BaseException as error:
+            if not self._departure.is_why(error):
+                raise
+        finally:
+            self._departure.over()
+            await speaking.close()
+
+    def _head(self) -> list[tuple[bytes, bytes]]:
+        speaking = self._speaking
+        kind = b"text/event-stream; charset=utf-8" if self._events else _MEDIA_TYPES[speaking.form]
+        provider = speaking.candidate.provider.name.encode("latin-1", "replace")
+        head = [
+            (b"content-type", kind),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
+            (b"x-voxrouter-provider", provider),
+            (b"x-intone-provider", provider),
+        ]
+        if speaking.form == "pcm":
+            head += _PCM_HEADERS
+        return head
+
+
+async def _frames(speaking: Speaking) -> AsyncGenerator[bytes, None]:
+    """The audio in events, and at the end what it took."""
+    try:
+        async with aclosing(speaking.chunks()) as chunks:
+            async for chunk in chunks:
+                yield _frame(AudioDelta(base64.b64encode(chunk).decode("ascii")))
+    except IntoneError as error:
+        yield _frame(StreamError({"code": code_of(error), "message": error.message}))
+        raise
+    spoken, sound = speaking.characters, _twentieths(speaking)
+    yield _frame(
+        AudioDone(
+            usage=Usage(spoken, sound, spoken + sound),
+            provider=speaking.candidate.provider.name,
+            model=speaking.candidate.model.id,
+            resumed=[SwitchNote(s.provider, s.model, s.at) for s in speaking.switches],
+        )
+    )
+
+
+def _frame(event: msgspec.Struct) -> bytes:
+    return b"data: " + _encode(event) + b"\n\n"
+
+
+def _twentieths(speaking: Speaking) -> int:
+    return -(-20 * speaking.size // _PCM_BYTES_PER_S) if speaking.form in {"pcm", "wav"} else 0

@@ -1,0 +1,119 @@
+"""Takes: encoded while they are spoken where they can be, and always at the right level."""
+
+import asyncio
+import hashlib
+import math
+
+import numpy as np
+import pytest
+
+from helpers.signals import sine
+from helpers.speech import speak
+from helpers.work import order
+from intone.audio.loudness import LoudnessMeter, apply_gain
+from intone.core.synthesis import Passage
+from intone.core.take import OffLevelError, Take
+from intone.text.segments import Segment
+
+RATE, PCM = speak()
+SECONDS = len(PCM) / 2 / RATE
+TARGET_LUFS = -19.0
+
+
+def passage(gain_db=0.0):
+    """Some ten seconds of speech."""
+    return Passage(Segment(0, "", "", 0, 0, 300), apply_gain(PCM, gain_db))
+
+
+def loudness(pcm):
+    meter = LoudnessMeter(RATE)
+    meter.feed(pcm)
+    return meter.integrated()
+
+
+async def joined(pieces):
+    return b"".join([piece async for piece in pieces])
+
+
+@pytest.fixture
+def make_take(tmp_path):
+    def make(audio_format="pcm", **changes):
+        return Take(tmp_path / "spool", order(format=audio_format, sample_rate=RATE, **changes))
+
+    return make
+
+
+async def test_a_long_take_is_encoded_while_it_is_still_spoken(make_take):
+    with make_take() as take:
+        for _ in range(math.ceil(60 / SECONDS)):
+            await take.add(passage(-8))
+        async with asyncio.timeout(10):
+            early = await anext(pieces := take.encoded())
+        for _ in range(3):
+            await take.add(passage(-8))
+        take.finish()
+        whole = early + await joined(pieces)
+        recording = take.recording("blob")
+    assert loudness(whole) == pytest.approx(TARGET_LUFS, abs=0.5)
+    assert recording.loudness == pytest.approx(loudness(whole), abs=0.05)
+    assert (recording.bytes, recording.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
+    assert recording.duration_ms == pytest.approx(len(whole) / 2 / RATE * 1000, abs=1)
+
+
+async def test_a_take_whose_level_changes_is_encoded_again_at_its_own(make_take):
+    with make_take() as take:
+        encoding = asyncio.create_task(joined(take.encoded()))
+        for gain_db in [-14.0] * math.ceil(40 / SECONDS) + [-2.0] * 8:
+            await take.add(passage(gain_db))
+        take.finish()
+        with pytest.raises(OffLevelError):
+            await encoding
+        whole = await joined(take.encoded())
+        recording = take.recording("blob")
+    assert loudness(whole) == pytest.approx(TARGET_LUFS, abs=0.1)
+    assert recording.sha256 == hashlib.sha256(whole).hexdigest()
+    assert recording.bytes == len(whole)
+
+
+async def test_a_short_take_waits_for_its_end_and_is_levelled_to_the_point(make_take):
+    with make_take() as take:
+        encoding = asyncio.create_task(joined(take.encoded()))
+        await take.add(passage(-10))
+        await asyncio.sleep(0.05)
+        assert not encoding.done()
+        take.finish()
+        whole = await encoding
+    assert loudness(whole) == pytest.approx(TARGET_LUFS, abs=0.1)
+
+
+async def test_a_long_wav_names_its_length(make_take):
+    with make_take("wav") as take:
+        encoding = asyncio.create_task(joined(take.encoded()))
+        for _ in range(math.ceil(45 / SECONDS)):
+            await take.add(passage())
+        take.finish()
+        whole = await encoding
+    assert int.from_bytes(whole[40:44], "little") == len(whole) - 44
+
+
+async def test_the_level_is_one_from_the_first_sample_to_the_last(make_take):
+    tone = sine(1000, 15, RATE, dbfs=-20)
+    with make_take() as take:
+        encoding = asyncio.create_task(joined(take.encoded()))
+        for _ in range(6):
+            await take.add(Passage(Segment(0, "", "", 0, 0, 0), tone))
+        take.finish()
+        samples = np.frombuffer(await encoding, "<i2")
+    peaks = np.abs(samples.astype(int)).reshape(-1, RATE // 2).max(axis=1)
+    assert peaks.max() - peaks.min() <= 2
+
+
+@pytest.mark.parametrize("audio_format", ["pcm", "wav", "mp3"])
+async def test_a_take_without_sound_is_a_whole_recording_all_the_same(make_take, audio_format):
+    with make_take(audio_format) as take:
+        take.finish()
+        whole = await joined(take.encoded())
+        recording = take.recording("blob")
+    assert (recording.bytes, recording.loudness) == (len(whole), None)
+    assert recording.sha256 == hashlib.sha256(whole).hexdigest()
+    assert bool(whole) == (audio_format != "pcm")
