@@ -20,7 +20,9 @@ from bench import (
     create_200k,
     gateway,
     litellm,
+    local_speech,
     long_job,
+    many_streams,
     memory,
     one_sentence,
     start,
@@ -39,6 +41,8 @@ _SCENARIOS: dict[str, Callable[[Path], Coroutine[Any, Any, list[Row]]]] = {
     "long_job": long_job.measure,
     "gateway": gateway.measure,
     "litellm": litellm.measure,
+    "local_speech": local_speech.measure,
+    "many_streams": many_streams.measure,
     "start": start.measure,
     "memory": memory.measure,
 }

@@ -78,7 +78,7 @@ class Heard:
 
 def typical(rounds: Sequence[Heard], figure: str) -> float:
     """The median of a figure over rounds, so that one that was disturbed does not count."""
-    return statistics.median(getattr(heard, figure) for heard in rounds)
+    return float(statistics.median(getattr(heard, figure) for heard in rounds))
 
 
 def speech_request(server: Server, model: str, text: str = TEXT, form: str = "mp3") -> bytes:

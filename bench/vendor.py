@@ -40,9 +40,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n"
 _WHOLE = _HEAD + b"Content-Length: %d\r\n\r\n" % len(AUDIO) + AUDIO
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 _SIZE = len(AUDIO) // CHUNKS
-_PIECES = [
-    b"%x\r\n%s\r\n" % (_SIZE, AUDIO[at : at + _SIZE]) for at in range(0, len(AUDIO), _SIZE)
-]
+_PIECES = [b"%x\r\n%s\r\n" % (_SIZE, AUDIO[at : at + _SIZE]) for at in range(0, len(AUDIO), _SIZE)]
 _END = b"0\r\n\r\n"
 _READY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from intone.errors import InvalidInputError
-from intone.providers.settings import ProviderSettings  # noqa: TC001 - msgspec reads it
+from intone.providers.settings import ProviderSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +103,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: json or console.
     log_format: Literal["json", "console"] = "console"
 
+    def __repr__(self) -> str:
+        """Without what it holds of keys and passwords: settings end up in logs and tracebacks."""
+        return f"Settings(data_dir={str(self.data_dir)!r}, host={self.host!r}, port={self.port})"
+
     @property
     def database(self) -> str:
         """The database's URL."""
@@ -133,7 +137,7 @@ def load_settings(
             dec_hook=_decode,
         )
     except msgspec.ValidationError as error:
-        raise InvalidInputError(f"A setting cannot be used: {error}.") from error
+        raise InvalidInputError(f"A setting cannot be used: {_named(error, merged)}.") from None
 
 
 def listed(value: str) -> tuple[str, ...]:
@@ -159,12 +163,15 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 def _put(tables: dict[str, Any], path: Sequence[str], value: str) -> None:
     """Set a value in nested tables; one that is JSON's list or object is what it says."""
     *folders, last = path
+    variable = _PREFIX + "__".join(path).upper()
     for folder in folders:
         tables = tables.setdefault(folder, {})
+        if not isinstance(tables, dict):
+            raise InvalidInputError(f"{variable} is a part of another variable that is no object.")
     try:
         tables[last] = json.loads(value) if value[0] in "[{" else value
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(f"{'__'.join(path).upper()} is not valid JSON: {error}.") from error
+    except ValueError as error:
+        raise InvalidInputError(f"{variable} is not valid JSON: {error}.") from None
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -186,6 +193,19 @@ def _from_file(path: Path) -> dict[str, Any]:
     if "data_dir" in lines:
         raise InvalidInputError(f"{path} lies in the data folder, so it cannot set data_dir.")
     return {name: value for name, value in lines.items() if value != ""}
+
+
+def _named(error: msgspec.ValidationError, merged: Mapping[str, Any]) -> str:
+    """What is wrong, with the name of the provider or route, which msgspec leaves out."""
+    for table, kind in (("providers", ProviderSettings), ("routes", Route)):
+        said = merged.get(table)
+        for name, value in said.items() if isinstance(said, dict) else ():
+            try:
+                msgspec.convert(value, kind, strict=False)
+            except msgspec.ValidationError as wrong:
+                what, at, path = str(wrong).partition(" - at `$")
+                return f"{what} - at `{table}.{name}{path if at else '`'}"
+    return str(error)
 
 
 def _decode(kind: type, value: Any) -> Any:

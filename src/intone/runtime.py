@@ -94,9 +94,13 @@ class Runtime:
     first_key: str | None
     _readiness: _Readiness = field(default_factory=_Readiness)
 
+    async def warm_up(self) -> None:
+        """Have ready what the first request or job would else wait for."""
+        await asyncio.to_thread(_warm_up)
+        await self.core.listings.listings.voices()
+
     async def work(self) -> None:
         """Render jobs until cancelled."""
-        await asyncio.to_thread(_warm_up)
         concurrency = self.settings.worker_concurrency or 2 * usable_cores()
         handlers = {jobs.RENDER: self.renderer.run}
         await Worker(self.queue, handlers, concurrency=concurrency).run()
@@ -129,12 +133,11 @@ class Runtime:
 
 
 @contextlib.asynccontextmanager
-async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncIterator[Runtime]:
+async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Open everything, and close it in the opposite order.
 
     Args:
         settings: How to run.
-        speaks: Whether engines are started; without, the process only takes requests.
     """
     await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True, mode=0o700)
     plans = load_plans(settings.plans_file)
@@ -152,8 +155,7 @@ async def open_runtime(settings: Settings, *, speaks: bool = True) -> AsyncItera
         providers = create_providers(
             settings.providers, processes=settings.engine_processes or None
         )
-        if speaks:
-            await stack.enter_async_context(running(providers))
+        await stack.enter_async_context(running(providers))
         tokens = _token_verifier(settings)
         if tokens is not None:
             stack.push_async_callback(tokens.close)
@@ -242,7 +244,7 @@ def _token_verifier(settings: Settings) -> TokenVerifier | None:
 
 def _warm_up() -> None:
     """Import and prepare what the first job would else wait for."""
-    for name in ("numpy", "soxr", "lameenc"):
+    for name in ("numpy", "soxr", "lameenc", "av", "soundfile"):
         importlib.import_module(name)
     list(split("1 word.", "en"))  # compiles the rules
 

@@ -54,6 +54,7 @@ def create_server_app(runtime: Runtime) -> Litestar:
             asyncio.create_task(runtime.retention.run(settings.retention_sweep_s)),
             asyncio.create_task(runtime.measure()),
             asyncio.create_task(runtime.core.speech.keep_holds()),
+            asyncio.create_task(runtime.warm_up()),
         ]
         if settings.worker:
             tasks.append(asyncio.create_task(runtime.work()))
@@ -117,7 +118,7 @@ async def run_server(runtime: Runtime) -> None:
         ws="none",
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # nothing here depends on the address of a caller
+        proxy_headers=False,  # anybody may send them; only the login's limits go by an address
         server_header=False,
         date_header=True,
         lifespan="on",

@@ -29,6 +29,7 @@ def test_help_names_every_command_and_imports_no_server():
         "text",
         "voices",
         "keys",
+        "providers",
         "workspaces",
         "login",
         "logout",

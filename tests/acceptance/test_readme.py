@@ -10,18 +10,17 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_readme_s_curl_lines_work_when_pasted(server, tmp_path):
-    block = re.search(r"<!-- run by .*?-->\n```sh\n(.*?)```", README.read_text(), re.DOTALL).group(
-        1
-    )
-    assert block.count("curl") >= 3
-    script = block.replace("127.0.0.1:8420", f"127.0.0.1:{server.port}")
+    blocks = re.findall(r"<!-- run by .*?-->\n```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    assert [block.count("curl") for block in blocks] == [3, 1]
+    script = "\n".join(blocks).replace("127.0.0.1:8420", f"127.0.0.1:{server.port}")
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], env={"PATH": "/usr/bin:/bin:/usr/local/bin", "KEY": server.key},
         capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert '"status":"completed"' in result.stdout
-    assert 0.8 < decode((tmp_path / "hello.mp3").read_bytes()).duration < 6
+    for name in ("hello.mp3", "streamed.mp3"):
+        assert 0.8 < decode((tmp_path / name).read_bytes()).duration < 6
 
 
 def test_every_setting_is_documented_and_every_documented_setting_exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,9 @@ def vendor() -> Iterator[VendorServer]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, vendor: VendorServer) -> Iterator[IntoneServer]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, vendor: VendorServer
+) -> Iterator[IntoneServer]:
     """A server with nothing set but a vendor, a small plan and a public list of voices."""
     folder = tmp_path_factory.mktemp("clients")
     plans = folder / "plans.toml"
@@ -57,11 +60,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, vendor: VendorServer) -> It
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def trickle_key(server: IntoneServer) -> str:
-    """A key that may ask once a minute, and has asked."""
-    server.cli("workspaces", "create", "calm", "--plan", "trickle")
-    key = json.loads(server.cli("keys", "create", "-w", "calm", "--json").stdout)["key"]
+    """A key that may ask once a minute, and has just asked."""
+    workspace = uuid.uuid4().hex
+    server.cli("workspaces", "create", workspace, "--plan", "trickle")
+    key = json.loads(server.cli("keys", "create", "-w", workspace, "--json").stdout)["key"]
     with server.client(key) as http:
         spoken = {"model": "tts-1", "voice": "alloy", "input": "Hi."}
         assert http.post("/v1/audio/speech", json=spoken).status_code == 200
@@ -75,7 +79,9 @@ def access(server: IntoneServer) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientProcess]:
+def client(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ClientProcess]:
     """The client that the module is about: its `CLIENT`."""
     folder = tmp_path_factory.mktemp(request.module.CLIENT)
     with ClientProcess(request.module.CLIENT, folder) as client:
@@ -87,7 +93,12 @@ def expected(server: IntoneServer) -> Callable[..., Decoded]:
     """What the server says to a plain HTTP request for WAV: `expected(text, voice=…)`."""
 
     def ask(text: str = TEXT, **more: Any) -> Decoded:
-        body = {"model": "espeak/default", "voice": "alloy", "input": text, "response_format": "wav"}
+        body = {
+            "model": "espeak/default",
+            "voice": "alloy",
+            "input": text,
+            "response_format": "wav",
+        }
         with server.client() as http:
             answer = http.post("/v1/audio/speech", json={**body, **more})
         assert answer.status_code == 200, answer.text

@@ -4,6 +4,7 @@ import pytest
 
 from helpers.hearing import FORMATS, MEDIA_TYPES, TEXT, hear, same_speech
 from helpers.vendors import Gate, tone
+from intone.providers.openai import OPENAI_VOICES
 
 CLIENT = "openai"
 pytestmark = [pytest.mark.requires("client", CLIENT), pytest.mark.timeout(600)]
@@ -44,11 +45,7 @@ def test_without_a_format_it_is_mp3_whatever_the_models_name(client, access, exp
     assert same_speech(hear(audio, "mp3"), expected())
 
 
-@pytest.mark.parametrize(
-    "voice",
-    ["alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer"]
-    + ["verse", "marin", "cedar", {"id": "cedar"}],
-)
+@pytest.mark.parametrize("voice", [*OPENAI_VOICES, {"id": "cedar"}])
 def test_every_voice_that_openai_documents_speaks(client, access, expected, voice):
     told, audio = client.do(way="plain", **access, request={**SPOKEN, "voice": voice})
     name = voice if isinstance(voice, str) else voice["id"]
@@ -122,7 +119,11 @@ def test_below_openai_the_exception_says_what_is_wrong_and_what_to_do(
 
 def test_elsewhere_the_exception_has_its_class_and_the_code_in_its_body(client, access):
     told, _ = client.do(way="plain", **access, request={**SPOKEN, "model": "tts-of-nobody"})
-    assert (told["error"], told["status"], told["body"]) == ("BadRequestError", 400, "invalid_model")
+    assert (told["error"], told["status"], told["body"]) == (
+        "BadRequestError",
+        400,
+        "invalid_model",
+    )
 
 
 @pytest.mark.parametrize("prefix", ["", "/openai"])

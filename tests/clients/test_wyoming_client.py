@@ -1,8 +1,9 @@
 """`wyoming_openai`, which gives Home Assistant's voice pipelines the voices of a speech API.
 
 Told where the server is and a model, it finds out what the server is like, lists the model's
-voices and speaks with them. It is run as it is deployed: a process of its own, and a satellite
-that speaks the Wyoming protocol to it.
+voices and speaks with them; it asks for them without its key, so this server shows them to
+anybody. It is run as it is deployed: a process of its own, and a satellite that speaks the
+Wyoming protocol to it.
 """
 
 import contextlib

@@ -9,6 +9,7 @@ from intone.core import access as room
 from intone.core import keys, workspaces
 from intone.core.access import Access
 from intone.core.plans import load_plans
+from intone.core.tokens import TokenIdentity
 from intone.errors import UnauthenticatedError, UnavailableError
 from intone.storage.open import open_database
 
@@ -129,3 +130,23 @@ async def test_another_plan_counts_at_once(database, access, ws, key, clock):
     await database.write(workspaces.change_plan, workspace, growth)
     clock.now += 1
     assert (await access.authenticate(key.secret)).plan == growth
+
+
+class Tokens:
+    """An identity provider that knows one caller."""
+
+    def __init__(self, identity):
+        self.identity = identity
+
+    async def verify(self, _):
+        return self.identity
+
+
+async def test_an_access_token_says_what_it_is_and_when_it_ends(database, ws):
+    identity = TokenIdentity("somebody", "w", frozenset({"speak"}), 4_102_444_800_000)
+    access = Access(database, load_plans(), Tokens(identity))
+    principal = await access.authenticate("a.b.c")
+    assert (principal.kind, principal.subject) == ("access_token", "somebody")
+    assert (principal.workspace_id, principal.key_id) == (ws, None)
+    assert principal.expires_at == identity.expires_at
+    assert principal.limits == keys.NO_LIMITS

@@ -33,7 +33,9 @@ def espeak():
     return EspeakProvider(processes=1)
 
 
-def vendor(name="vendor", models=(), *, listed=None, **settings):
+def vendor(name="vendor", models=(), **settings):
+    """A compatible vendor; with models, its operator has listed them."""
+    listed = [model.id for model in models] or None
     base_url = "http://127.0.0.1:9/v1"
     said = ProviderSettings(type="openai", base_url=base_url, models=listed, **settings)
     return OpenAIProvider(name, said, models)
@@ -72,7 +74,17 @@ def test_a_model_is_a_provider_and_its_own_id(directory, espeak):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "/", "espeak", "espeak/", "/default", "espeak/nothing", "nobody/default", "tts-9", "x" * 999],
+    [
+        "",
+        "/",
+        "espeak",
+        "espeak/",
+        "/default",
+        "espeak/nothing",
+        "nobody/default",
+        "tts-9",
+        "x" * 999,
+    ],
 )
 def test_what_is_no_model_is_refused_with_a_list_of_those_there_are(directory, name):
     with pytest.raises(UnknownModelError) as caught:
@@ -100,7 +112,7 @@ def test_unlisted_models_of_a_compatible_vendor_pass_through(directory):
 
 
 def test_an_operator_who_lists_models_offers_no_others(directory):
-    listing = vendor(models=(Model("m", "M"),), listed=["m"])
+    listing = vendor(models=(Model("m", "M"),))
     assert one(directory(listing), "vendor/m").model.id == "m"
     with pytest.raises(UnknownModelError):
         one(directory(listing), "vendor/other")

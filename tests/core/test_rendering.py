@@ -8,11 +8,13 @@ import pytest
 
 from helpers.rendering import SENTENCES, find, run_next, under_way
 from helpers.work import balance, claimed, holds, submitted
+from intone.audio.loudness import LoudnessMeter, apply_gain
 from intone.core import jobs
 from intone.errors import (
     ProviderError,
     ProviderRejectedError,
 )
+from intone.providers.base import AudioChunk
 
 
 async def kept(blobs):
@@ -173,3 +175,26 @@ async def test_a_job_is_never_ready_without_its_audio(
     ended = await holds(database)
     assert sum(ended.values()) == 5
     assert "open" not in ended
+
+
+async def test_a_voice_that_grows_louder_after_its_level_was_settled_is_levelled_again(
+    database, queue, blobs, spool, renderer, provider, workspace_id
+):
+    speak = provider.synthesize
+
+    async def rising(request):
+        gain_db = -18 if provider.spoken < 5 else 0
+        async for chunk in speak(request):
+            yield AudioChunk(apply_gain(chunk.pcm, gain_db), chunk.sample_rate)
+
+    provider.synthesize = rising
+    job_id = await submitted(database, queue, workspace_id, SENTENCES)
+    await run_next(queue, renderer)
+    job = await find(database, workspace_id, job_id)
+    audio = await content(blobs, job.recording)
+    meter = LoudnessMeter(job.recording.sample_rate)
+    meter.feed(audio)
+    assert meter.integrated() == pytest.approx(-19, abs=0.2)
+    assert hashlib.sha256(audio).hexdigest() == job.recording.sha256
+    assert await kept(blobs) == {job.recording.blob}
+    assert list(spool.iterdir()) == []

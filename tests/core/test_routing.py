@@ -71,6 +71,16 @@ async def fails(router, *providers, times=1):
     return errors
 
 
+async def heard_before_it_breaks(answer):
+    got = b""
+    try:
+        async for piece in answer.pieces():
+            got += piece
+    except ProviderError:
+        return got
+    raise AssertionError("it did not break")
+
+
 def timeouts(**seconds):
     return Timeouts(**{"first_byte_s": 60.0, "stall_s": 60.0, "total_s": 120.0} | seconds)
 
@@ -294,7 +304,10 @@ async def test_what_failed_is_told_rather_than_that_another_is_left_alone(router
 
 
 async def test_of_several_that_are_left_alone_the_soonest_says_when(router, clock):
-    early, late = Scripted("early", usual=(ProviderError,)), Scripted("late", usual=(ProviderError,))
+    early, late = (
+        Scripted("early", usual=(ProviderError,)),
+        Scripted("late", usual=(ProviderError,)),
+    )
     await fails(router, early, times=2)
     clock.now += 20
     await fails(router, late, times=2)
@@ -454,10 +467,7 @@ async def test_a_vendor_that_breaks_off_is_asked_once_and_ends_in_an_error(name)
     with FaultyServer(FAULTS[name]) as server:
         async with vendor(server.base_url, stall_s=0.3) as provider:
             answer = await ask(Router(), provider)
-            got = b""
-            with pytest.raises(ProviderError):
-                async for piece in answer.pieces():
-                    got += piece
+            got = await heard_before_it_breaks(answer)
             await asyncio.to_thread(server.wait_until_left)
         assert AUDIO.startswith(got)
         assert got

@@ -184,8 +184,10 @@ def _run(what: str, steps: Sequence[Sequence[str | Path]], folder: Path) -> str 
         except subprocess.TimeoutExpired:
             return f"{what}: {command} took longer than {_PATIENCE_S} s"
         except subprocess.CalledProcessError as error:
-            told = error.stderr.decode(errors="replace").strip()[-500:]
-            return f"{what}: {command} failed: {told}"
+            told = error.stderr.decode(errors="replace").splitlines()
+            # The first line names the cause; those below name registries and folders as well.
+            cause = next((line for line in told if "error" in line), "it does not say why")
+            return f"{what}: {command} failed: {cause}"
     return None
 
 

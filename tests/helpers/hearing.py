@@ -26,7 +26,7 @@ FORMATS = list(MEDIA_TYPES)
 #: FFmpeg's names of the formats.
 _CONTAINERS = {"mp3": "mp3", "opus": "ogg", "aac": "aac", "flac": "flac", "wav": "wav"}
 #: Seconds from one look at the loudness to the next, and how many of them a look is long.
-_LOOK_S, _LOOKS = 0.01, 4
+_LOOK_S, _LOOKS = 0.01, 10
 #: Seconds by which a codec may shift or lengthen a recording: MP3 and AAC begin with silence,
 #: and some players lose a packet while they find out what they play.
 _SHIFT_S = 0.15
@@ -51,7 +51,7 @@ def same_speech(heard: Decoded, expected: Decoded) -> bool:
     shifts = range(int(_SHIFT_S / _LOOK_S))
     later = max(_likeness(first[by:], second) for by in shifts)
     earlier = max(_likeness(first, second[by:]) for by in shifts)
-    return max(later, earlier) > 0.95
+    return max(later, earlier) > 0.9
 
 
 def _likeness(first: np.ndarray, second: np.ndarray) -> float:

@@ -55,9 +55,7 @@ class Scripted(Provider):
                     await asyncio.sleep(step)
                 elif isinstance(step, asyncio.Event):
                     await step.wait()
-                elif isinstance(step, type):
-                    raise step
-                elif isinstance(step, Exception):
+                elif isinstance(step, type | Exception):
                     raise step
                 else:
                     yield step
@@ -88,4 +86,4 @@ async def everything(answer: Any) -> list[Any]:
 
 def retries_left(router: Router, provider: str) -> float:
     """How many retries a router would still make of a provider's calls."""
-    return router._health(provider).retries  # noqa: SLF001 - nobody else needs to know
+    return router._health(provider).retries

@@ -257,7 +257,7 @@ async def test_openai_itself_wants_a_key_and_has_known_voices_and_models():
     assert openai.unavailable == "missing_api_key"
     assert made("openai", api_key=KEY).unavailable is None
     assert [voice.id for voice in await openai.list_voices()] == list(OPENAI_VOICES)
-    assert [model.id for model in await openai.list_models()][0] == "gpt-4o-mini-tts"
+    assert (await openai.list_models())[0].id == "gpt-4o-mini-tts"
     custom = openai.speech_call(speech("voice_1234"), "mp3")
     assert b'"voice":{"id":"voice_1234"}' in custom.body
 

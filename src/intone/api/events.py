@@ -18,12 +18,16 @@ __all__ = ["Event", "event_stream", "frame"]
 #: A line of this many seconds' silence keeps proxies from closing the connection.
 HEARTBEAT_SECONDS = 15.0
 _HEARTBEAT = b": still here\n\n"
+_encode = msgspec.json.Encoder().encode
 
 
 class Event(NamedTuple):
-    """One event: its name, its data (sent as JSON) and its id, by which a client can resume."""
+    """One event: its name, its data (sent as JSON) and its id, by which a client can resume.
 
-    event: str
+    Without a name it is a `message`, as the standard calls those whose data say what they are.
+    """
+
+    event: str | None
     data: Mapping[str, Any] | msgspec.Struct
     id: str | None = None
 
@@ -78,5 +82,5 @@ async def _next(events: AsyncIterator[Event]) -> Event:
 def frame(event: Event) -> bytes:
     """An event as it is sent."""
     identity = "" if event.id is None else f"id: {event.id}\n"
-    data = msgspec.json.encode(event.data).decode()
-    return f"{identity}event: {event.event}\ndata: {data}\n\n".encode()
+    name = "" if event.event is None else f"event: {event.event}\n"
+    return f"{identity}{name}data: ".encode() + _encode(event.data) + b"\n\n"

@@ -82,7 +82,7 @@ def openapi_config(public_url: str) -> OpenAPIConfig:
                 "bearer": SecurityScheme(
                     type="http",
                     scheme="bearer",
-                    description="An API key, or an access token of the identity provider.",
+                    description="An API key, a session or the identity provider's access token.",
                 ),
                 "apiKey": SecurityScheme(
                     type="apiKey", name="X-API-Key", security_scheme_in="header"
@@ -217,17 +217,16 @@ def _example(
 
 def _events(events: tuple[Event, ...], schemas: _Schemas) -> dict[str, Any]:
     """A stream of events; before OpenAPI 3.2 its schema is taken to describe each of them."""
+    kinds = [schemas.of(kind) for kind in dict.fromkeys(type(event.data) for event in events)]
     data = {
         "type": "string",
         "contentMediaType": JSON,
-        "contentSchema": schemas.of(type(events[0].data)),
+        "contentSchema": kinds[0] if len(kinds) == 1 else {"anyOf": kinds},
     }
-    names = sorted({event.event for event in events})
-    schema = {
-        "type": "object",
-        "properties": {"event": {"type": "string", "enum": names}, "data": data},
-        "required": ["event", "data"],
-    }
+    schema: dict[str, Any] = {"type": "object", "properties": {"data": data}, "required": ["data"]}
+    if names := sorted({event.event for event in events if event.event is not None}):
+        schema["properties"]["event"] = {"type": "string", "enum": names}
+        schema["required"] = ["event", "data"]
     return {"schema": schema, "example": b"".join(map(frame, events)).decode()}
 
 

@@ -13,6 +13,7 @@ from intone.cli import (
     doctor,
     keys,
     login,
+    providers,
     serve,
     speak,
     text,
@@ -58,6 +59,7 @@ app.command("demo", short_help="Speak an article through every API.")(demo.demo)
 app.command("say", short_help="Speak a text into an audio file.")(speak.say)
 app.command("text", short_help="Print a text as it will be spoken.")(text.text)
 app.add_typer(voices.app, name="voices", short_help="List the voices.")
+app.add_typer(providers.app, name="providers", short_help="Who speaks: engines and vendors.")
 app.add_typer(keys.app, name="keys", short_help="Make, limit, rotate and revoke API keys.")
 app.add_typer(workspaces.app, name="workspaces", short_help="Tenants, plans and balances.")
 app.command("login", short_help="Log in to a server with a browser.")(login.login)

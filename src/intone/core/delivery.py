@@ -20,7 +20,7 @@ from intone.audio.formats import BYTES_PER_SAMPLE
 from intone.audio.joins import Joiner
 from intone.audio.resample import Resampler
 from intone.audio.tempo import TempoChanger
-from intone.errors import ProviderError
+from intone.errors import ProviderError, UnavailableError
 from intone.providers.base import AudioChunk, SpeechRequest
 from intone.text.segments import split
 
@@ -118,11 +118,12 @@ class Delivery:
         """The audio, in the utterance's format.
 
         Raises:
-            ProviderError: It broke off; what came is not whole.
+            ProviderError, BreakerOpenError: It broke off; what came is not whole.
         """
         if self._answer is not None and self._passes(self.candidate):
-            async for chunk in self._untouched(self._answer):
-                yield chunk
+            async with aclosing(self._untouched(self._answer)) as untouched:
+                async for chunk in untouched:
+                    yield chunk
             return
         encoder = create_encoder(self._utterance.form, sample_rate=SAMPLE_RATE)
         async with aclosing(self._pcm()) as pieces:
@@ -163,11 +164,13 @@ class Delivery:
                             yield pcm
                 yield line.end_part(self._part.pause_ms)
                 await self._next_part()
-            except ProviderError:
+            except (ProviderError, UnavailableError):
                 if not self._utterance.resumes or not self._waiting:
                     raise
                 yield line.finish()
                 await self._find_speaker(end)
+                if self._answer is None:
+                    raise  # it was the last sentence that broke off, and it is not whole
                 began_at, line = end, self._line()
                 self.switches.append(
                     Switch(self.candidate.provider.name, self.candidate.model.id, end)
@@ -249,7 +252,7 @@ class Delivery:
         in_parts = (
             can.local or self._utterance.resumes or self._part.end < len(self._utterance.text)
         )
-        return _Line(rate / native, joins=in_parts)
+        return _Line(native, rate / native, joins=in_parts)
 
     async def _encode(self, encoder: Encoder, pcm: bytes) -> bytes:
         if len(pcm) <= _SMALL or self._utterance.form in _PLAIN:
@@ -258,9 +261,16 @@ class Delivery:
 
 
 class _Line:
-    """One speaker's audio on its way to the encoder: its rate, its seams, its tempo."""
+    """One speaker's audio on its way to the encoder: its sample rate, its seams, its tempo.
 
-    def __init__(self, tempo: float, *, joins: bool) -> None:
+    Args:
+        native: How fast the provider speaks.
+        tempo: How much faster that is made here.
+        joins: Whether it comes in parts.
+    """
+
+    def __init__(self, native: float, tempo: float, *, joins: bool) -> None:
+        self._native = native
         self._resampler: Resampler | None = None
         self._joiner = Joiner(SAMPLE_RATE) if joins else None
         self._tempo = TempoChanger(SAMPLE_RATE, tempo) if tempo != 1.0 else None
@@ -280,7 +290,7 @@ class _Line:
         if self._resampler is not None:
             pcm, self._resampler = self._resampler.finish(), None
         if self._joiner is not None:
-            pcm = self._joiner.feed(pcm) + self._joiner.end_segment(pause_ms)
+            pcm = self._joiner.feed(pcm) + self._joiner.end_segment(round(pause_ms / self._native))
         return self._tempo.feed(pcm) if self._tempo and pcm else pcm
 
     def finish(self) -> bytes:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Literal
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -19,14 +19,15 @@ from intone.core.calls import CallRecord, end_call
 from intone.core.delivery import Delivery
 from intone.core.ids import new_id
 from intone.core.spending import Spender
-from intone.errors import IntoneError, InvalidInputError, ProviderError
+from intone.errors import InternalError, IntoneError, InvalidInputError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 
     from intone.core.access import Principal
     from intone.core.delivery import Switch, Utterance
+    from intone.core.ledger import Balance
     from intone.core.limits import RateLimiter, Slots
     from intone.core.models import ModelDirectory
     from intone.core.policy import Policy
@@ -121,24 +122,41 @@ class Speech:
         limits, spender = principal.limits, None
         if principal.key_id is not None:
             spender = Spender(principal.key_id, limits.daily_micros, limits.monthly_micros)
-        hold_id, _ = await self._database.write(
-            ledger.hold,
-            principal.workspace_id,
-            "wallet",
-            most,
-            spender=spender,
-            expires_at=now_ms() + _HOLD_MS,
+        holding = asyncio.ensure_future(
+            self._database.write(
+                ledger.hold,
+                principal.workspace_id,
+                "wallet",
+                most,
+                spender=spender,
+                expires_at=now_ms() + _HOLD_MS,
+            )
         )
+        try:
+            hold_id, _ = await asyncio.shield(holding)
+        except asyncio.CancelledError:
+            self._finish(self._let_go(holding))  # the client has left amid it
+            raise
         self._held.add(hold_id)
         return hold_id
+
+    async def _let_go(self, holding: asyncio.Future[tuple[str, Balance]]) -> None:
+        """Release a hold that nobody wants any more, once it is there, if it will be."""
+        with suppress(IntoneError):
+            hold_id, _ = await holding
+            await self._database.write(ledger.release, hold_id)
+
+    def _finish(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something that must be done even though its request has ended."""
+        task = asyncio.create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
 
     async def end(self, owner: str, call: CallRecord, *, held: bool) -> None:
         """Write down how a call ended, and end its hold; also when the caller is cancelled."""
         self._slots.free(owner)
-        task = asyncio.create_task(self._write_down(call, held=held))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-        await asyncio.shield(task)
+        await asyncio.shield(self._finish(self._write_down(call, held=held)))
 
     async def _write_down(self, call: CallRecord, *, held: bool) -> None:
         try:
@@ -197,8 +215,8 @@ class Speaking:
         """Wait for the first audio; a failure is written down."""
         try:
             await self._delivery.begin()
-        except IntoneError as error:
-            await self._end("failed", error.code)
+        except Exception as error:
+            await self._end("failed", _code(error))
             raise
         except BaseException:
             await self._end("cancelled", None)
@@ -209,15 +227,15 @@ class Speaking:
         """The audio; when it has ended, what it cost is settled.
 
         Raises:
-            ProviderError: It broke off; what came is paid for, and is not whole.
+            ProviderError, BreakerOpenError: It broke off; what came is paid for, and is not whole.
         """
         try:
             async with aclosing(self._delivery.chunks()) as chunks:
                 async for chunk in chunks:
                     self.size += len(chunk)
                     yield chunk
-        except ProviderError as error:
-            await self._end("failed", error.code)
+        except Exception as error:
+            await self._end("failed", _code(error))
             raise
         except BaseException:
             await self._end("cancelled", None)
@@ -227,8 +245,10 @@ class Speaking:
     async def close(self) -> None:
         """End it now, if it has not ended: stop the provider and settle what was spoken."""
         if not self._ended:
-            await self._delivery.close()
-            await self._end("cancelled", None)
+            try:
+                await self._delivery.close()
+            finally:
+                await self._end("cancelled", None)
 
     async def _end(
         self, status: Literal["ok", "failed", "cancelled"], error_code: str | None
@@ -247,7 +267,7 @@ class Speaking:
             status=status,
             error_code=error_code,
             characters=sum(spoken.values()),
-            cost=sum(one.model.cost(characters) for one, characters in spoken.items()),
+            cost=_cost(spoken),
             first_byte_ms=self._first_byte_ms,
             total_ms=self._ms(),
         )
@@ -256,3 +276,12 @@ class Speaking:
 
     def _ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
+
+
+def _cost(spoken: Mapping[Candidate, int]) -> int:
+    """Micro-dollars, rounded up once and not for each speaker: it must fit what was held."""
+    return -(-sum(one.model.nanos_per_character * n for one, n in spoken.items()) // 1000)
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, IntoneError) else InternalError.code

@@ -9,6 +9,7 @@ others answer `GET /audio/voices`, most with `{"voices": [...]}` of objects or o
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -63,7 +64,7 @@ class OpenAIProvider(HttpProvider):
                 # The models that are known are OpenAI's own, and so are their prices.
                 self.models = ()
 
-    @property
+    @cached_property
     def is_openai(self) -> bool:
         """Whether this is OpenAI itself, and not somebody who speaks its API."""
         host = urlsplit(self.base_url).hostname or ""

@@ -146,6 +146,21 @@ holds = Table(
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("settled IS NULL OR (settled >= 0 AND settled <= amount)", name="settled"),
     Index("ix_holds_workspace_id_number", "workspace_id", "number"),
+    # The wallet's history is read by entry; the other meters' is not.
+    Index(
+        "ix_holds_wallet_begun",
+        "workspace_id",
+        "entry",
+        sqlite_where=text("meter = 'wallet'"),
+        postgresql_where=text("meter = 'wallet'"),
+    ),
+    Index(
+        "ix_holds_wallet_ended",
+        "workspace_id",
+        "end_entry",
+        sqlite_where=text("meter = 'wallet' AND end_entry IS NOT NULL"),
+        postgresql_where=text("meter = 'wallet' AND end_entry IS NOT NULL"),
+    ),
     Index(
         "ix_holds_expires_at",
         "expires_at",

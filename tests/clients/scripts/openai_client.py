@@ -73,5 +73,5 @@ for job in jobs():
             request=error.request_id,
             retry_after=error.response.headers.get("retry-after"),
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is what the client's user would see
         tell(job, "end", error=type(error).__name__, message=str(error))

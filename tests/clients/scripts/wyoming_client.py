@@ -29,7 +29,8 @@ async def speak(job, client):
         elif AudioStop.is_type(event.type):
             break
         elif Error.is_type(event.type):
-            return tell(job, "end", error=Error.from_event(event).text)
+            tell(job, "end", error=Error.from_event(event).text)
+            return
     Path(job["audio"]).write_bytes(b"".join(pcm))
     tell(job, "end", rate=start.rate, width=start.width, channels=start.channels, chunks=len(pcm))
 

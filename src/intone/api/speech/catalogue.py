@@ -71,11 +71,18 @@ def catalogue_routes(
     """The routes.
 
     Args:
-        public_voices: Whether `/v1/audio/voices` answers without a key.
+        public_voices: Whether `/v1/audio/voices` and a model with its voices are shown without a
+            key: Open WebUI asks for the one and `wyoming_openai` for the other, both without.
         breaker_state: `closed`, `open` or `half_open` by a provider's name, where the operator
             wants `/v1/status` to show it.
     """
-    return [models, model, providers, _status_route(breaker_state), _voices_route(public_voices)]
+    return [
+        models,
+        _model_route(public_voices),
+        providers,
+        _status_route(breaker_state),
+        _voices_route(public_voices),
+    ]
 
 
 async def _admitted(request: Req) -> Catalogue:
@@ -102,21 +109,24 @@ async def models(request: Req) -> ModelList:
     return ModelList(data=[model_body(offer) for offer in await catalogue.offers()])
 
 
-@get(
-    ["/v1/models/{model_id:path}", "/openai/v1/models/{model_id:path}"],
-    operation_id=operation_id("getModel"),
-    summary="Get a model",
-    opt=documentation.MODEL,
-    **_GUARDED,
-)
-async def model(request: Req, model_id: ModelId) -> ModelDetail:
-    """One model with the voices that speak it."""
-    catalogue = await _admitted(request)
-    try:
-        offer = await catalogue.offer(model_id.strip("/"))
-    except UnknownModelError as error:
-        raise NotFoundError(error.message) from None
-    return model_detail(offer, await catalogue.voices_of(offer.targets))
+def _model_route(is_public: bool) -> HTTPRouteHandler:
+    @get(
+        ["/v1/models/{model_id:path}", "/openai/v1/models/{model_id:path}"],
+        operation_id=operation_id("getModel"),
+        summary="Get a model",
+        opt=documentation.MODEL,
+        **(_COMMON if is_public else _GUARDED),
+    )
+    async def model(request: Req, model_id: ModelId) -> ModelDetail:
+        """One model with the voices that speak it."""
+        catalogue = _catalogue(request) if is_public else await _admitted(request)
+        try:
+            offer = await catalogue.offer(model_id.strip("/"))
+        except UnknownModelError as error:
+            raise NotFoundError(error.message) from None
+        return model_detail(offer, await catalogue.voices_of(offer.targets))
+
+    return model
 
 
 @get(

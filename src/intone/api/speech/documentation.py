@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from intone.api.described import Answer, describe, header
-from intone.api.speech.schemas import CreateSpeech
+from intone.api.events import Event
+from intone.api.speech.schemas import AudioDelta, AudioDone, CreateSpeech, Usage
 from intone.errors import (
     BreakerOpenError,
     ConcurrencyLimitError,
@@ -27,9 +28,8 @@ __all__ = ["SPEECH"]
 _MODEL: Final = "espeak/default"
 _VOICE: Final = "en-us.emma"
 _EVENTS: Final = (
-    'data: {"type":"speech.audio.delta","audio":"//NkxAAAAANIAAAAAExBTUUzLjEwMFVV"}\n\n'
-    'data: {"type":"speech.audio.done","usage":{"input_tokens":13,"output_tokens":0,'
-    '"total_tokens":13},"provider":"espeak","model":"default","resumed":[]}\n\n'
+    Event(None, AudioDelta("//OExAAmi9nMAUZAAe93zCCGGECCDkwGFpueAwGmUAAA")),
+    Event(None, AudioDone(Usage(13, 0, 13), "espeak", "default")),
 )
 _HEADERS: Final[Mapping[str, OpenAPIHeader]] = {
     "X-VoxRouter-Provider": header("Who serves the request.", "espeak"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-__all__ = ["AudioDelta", "AudioDone", "CreateSpeech", "StreamError", "Usage", "Voice", "Wanted"]
+__all__ = ["AudioDelta", "AudioDone", "CreateSpeech", "StreamError", "Usage", "VoiceId", "Wanted"]
 
 _Model = Annotated[str, Meta(min_length=1, max_length=256, description="`provider/model`.")]
 _VoiceName = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -15,7 +15,7 @@ _VoiceName = Annotated[str, Meta(min_length=1, max_length=256)]
 _MOST_MODELS = 8
 
 
-class Voice(msgspec.Struct, frozen=True):
+class VoiceId(msgspec.Struct, frozen=True):
     """A voice by its id, as OpenAI's clients send custom ones."""
 
     id: _VoiceName
@@ -25,7 +25,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """A model and the voice to speak with there."""
 
     model: _Model
-    voice: _VoiceName | Voice | None = None
+    voice: _VoiceName | VoiceId | None = None
 
 
 class CreateSpeech(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class CreateSpeech(msgspec.Struct, frozen=True):
     #: The text.
     input: Annotated[str, Meta(min_length=1)]
     #: The provider's own voice id, or one of the names it goes by here.
-    voice: _VoiceName | Voice
+    voice: _VoiceName | VoiceId
     response_format: Literal["mp3", "pcm", "opus", "aac", "flac", "wav"] = "mp3"
     #: Speed multiplier.
     speed: Annotated[float, Meta(ge=0.25, le=4.0)] = 1.0

@@ -11,7 +11,7 @@ from intone.api.auth import SECURITY, principal_of, require
 from intone.api.bodies import read_json
 from intone.api.openapi import operation_id
 from intone.api.speech import documentation
-from intone.api.speech.schemas import CreateSpeech, Voice, Wanted
+from intone.api.speech.schemas import CreateSpeech, VoiceId, Wanted
 from intone.api.speech.streams import Departure, SpeechResponse
 from intone.core.delivery import Utterance
 from intone.core.models import Wish
@@ -61,9 +61,14 @@ def _utterance(body: CreateSpeech) -> Utterance:
     refuse_controls("input", body.input)
     refuse_controls("instructions", body.instructions or "")
     wanted = body.model if isinstance(body.model, list) else [body.model]
+    wishes = tuple(_wish(one, body.voice) for one in wanted)
+    for wish in wishes:
+        # Both are written down or sent on, and not every database has a NUL.
+        refuse_controls("model", wish.model)
+        refuse_controls("voice", wish.voice)
     return Utterance(
         text=body.input,
-        wishes=tuple(_wish(one, body.voice) for one in wanted),
+        wishes=wishes,
         form=body.response_format,
         rate=body.speed,
         instructions=body.instructions or "",
@@ -72,13 +77,13 @@ def _utterance(body: CreateSpeech) -> Utterance:
     )
 
 
-def _wish(wanted: str | Wanted, voice: str | Voice) -> Wish:
+def _wish(wanted: str | Wanted, voice: str | VoiceId) -> Wish:
     if isinstance(wanted, Wanted):
         return Wish(wanted.model, _voice(wanted.voice or voice))
     return Wish(wanted, _voice(voice))
 
 
-def _voice(voice: str | Voice) -> str:
+def _voice(voice: str | VoiceId) -> str:
     return voice if isinstance(voice, str) else voice.id
 
 

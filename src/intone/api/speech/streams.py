@@ -12,9 +12,9 @@ import base64
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from litestar.response.base import ASGIResponse
 
+from intone.api.events import Event, frame
 from intone.api.speech.errors import code_of
 from intone.api.speech.schemas import AudioDelta, AudioDone, StreamError, SwitchNote, Usage
 from intone.audio.formats import FORMATS
@@ -36,7 +36,6 @@ _MEDIA_TYPES: Final = {name: form.media_type.encode() for name, form in FORMATS.
 }
 _PCM_HEADERS = ((b"x-sample-rate-hz", b"24000"), (b"x-channels", b"1"))
 _PCM_BYTES_PER_S = 48_000
-_encode = msgspec.json.Encoder().encode
 
 
 class Departure:
@@ -125,23 +124,18 @@ async def _frames(speaking: Speaking) -> AsyncGenerator[bytes, None]:
     try:
         async with aclosing(speaking.chunks()) as chunks:
             async for chunk in chunks:
-                yield _frame(AudioDelta(base64.b64encode(chunk).decode("ascii")))
+                yield frame(Event(None, AudioDelta(base64.b64encode(chunk).decode("ascii"))))
     except IntoneError as error:
-        yield _frame(StreamError({"code": code_of(error), "message": error.message}))
+        yield frame(Event(None, StreamError({"code": code_of(error), "message": error.message})))
         raise
     spoken, sound = speaking.characters, _twentieths(speaking)
-    yield _frame(
-        AudioDone(
-            usage=Usage(spoken, sound, spoken + sound),
-            provider=speaking.candidate.provider.name,
-            model=speaking.candidate.model.id,
-            resumed=[SwitchNote(s.provider, s.model, s.at) for s in speaking.switches],
-        )
+    done = AudioDone(
+        usage=Usage(spoken, sound, spoken + sound),
+        provider=speaking.candidate.provider.name,
+        model=speaking.candidate.model.id,
+        resumed=[SwitchNote(s.provider, s.model, s.at) for s in speaking.switches],
     )
-
-
-def _frame(event: msgspec.Struct) -> bytes:
-    return b"data: " + _encode(event) + b"\n\n"
+    yield frame(Event(None, done))
 
 
 def _twentieths(speaking: Speaking) -> int:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "Host", "main"]
 
 #: Fast engines are gathered into frames of about this many bytes of audio …
-_FRAME_BYTES = 128 << 10
+_FRAME_BYTES = 64 << 10
 #: … but no audio is held back longer than this, in seconds; the first goes out at once.
 _GATHER_S = 0.005
 

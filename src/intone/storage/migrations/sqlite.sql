@@ -173,6 +173,10 @@ CREATE TABLE dead_letters (
 
 CREATE INDEX ix_holds_expires_at ON holds (expires_at) WHERE state = 'open' AND expires_at IS NOT NULL;
 
+CREATE INDEX ix_holds_wallet_begun ON holds (workspace_id, entry) WHERE meter = 'wallet';
+
+CREATE INDEX ix_holds_wallet_ended ON holds (workspace_id, end_entry) WHERE meter = 'wallet' AND end_entry IS NOT NULL;
+
 CREATE TABLE key_days (
 	key_id TEXT NOT NULL, 
 	day INTEGER NOT NULL, 

@@ -11,6 +11,10 @@ down_revision = "0001"
 
 _SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _OPEN = sa.text("state = 'open' AND expires_at IS NOT NULL")
+_HISTORY = (
+    ("ix_holds_wallet_begun", "entry", "meter = 'wallet'"),
+    ("ix_holds_wallet_ended", "end_entry", "meter = 'wallet' AND end_entry IS NOT NULL"),
+)
 
 
 def upgrade() -> None:
@@ -35,6 +39,14 @@ def upgrade() -> None:
         sqlite_where=_OPEN,
         postgresql_where=_OPEN,
     )
+    for name, column, where in _HISTORY:
+        op.create_index(
+            op.f(name),
+            "holds",
+            ["workspace_id", column],
+            sqlite_where=sa.text(where),
+            postgresql_where=sa.text(where),
+        )
     _create_key_days()
     _create_sessions()
     _create_device_codes()
