@@ -93,7 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: By a name such as `auto/fast`, models to choose from at each request.
     routes: dict[str, Route] = msgspec.field(default_factory=dict)
 
-    #: Let anybody see `/v1/audio/voices`: some clients ask for it without their key.
+    #: Show the menus of voices and models to anybody: some clients ask without their key.
     public_voices: bool = False
     #: Have `/v1/status` also tell how providers' breakers stand.
     status_breakers: bool = False

@@ -95,12 +95,13 @@ class Runtime:
     _readiness: _Readiness = field(default_factory=_Readiness)
 
     async def warm_up(self) -> None:
-        """Have ready what the first request or job would else wait for."""
+        """Have ready what the first stream would else wait for."""
         await asyncio.to_thread(_warm_up)
         await self.core.listings.listings.voices()
 
     async def work(self) -> None:
         """Render jobs until cancelled."""
+        await asyncio.to_thread(_warm_up)
         concurrency = self.settings.worker_concurrency or 2 * usable_cores()
         handlers = {jobs.RENDER: self.renderer.run}
         await Worker(self.queue, handlers, concurrency=concurrency).run()

@@ -155,6 +155,7 @@ async def test_a_menu_that_makes_no_sense_is_refused(site, query, code):
 async def test_voices_for_menus_alone_can_be_public(database, vendor):
     providers = providers_with(vendor.base_url)
     public = ("/v1/audio/voices", "/audio/voices", "/openai/v1/audio/voices",
+              "/v1/audio/models", "/audio/models", "/openai/v1/audio/models",
               "/v1/models/espeak/default", "/openai/v1/models/espeak/default")  # fmt: skip
     async with reading_site(database, providers, public_voices=True) as site:
         for path in public:
@@ -251,3 +252,18 @@ async def test_breakers_are_shown_where_the_operator_says_so(database, vendor):
         {"id": "near", "state": "unavailable", "reason": "circuit_open"},
     ]
     assert [one["state"] for one in closed] == ["available", "unavailable", "available"]
+
+
+async def test_the_menu_of_models_has_every_name_that_can_be_sent(site):
+    menu = (await site.get("/v1/audio/models"))["models"]
+    listed = (await site.get("/v1/models"))["data"]
+    assert [entry["id"] for entry in menu] == [model["id"] for model in listed]
+    assert all(entry["name"] for entry in menu)
+
+
+async def test_a_model_named_with_its_day_is_the_model(site):
+    names = ("tts-1", "tts-1-1106", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
+    models = [await site.get(f"/v1/models/{name}") for name in names]
+    assert models[0]["voices"] == models[1]["voices"]
+    assert models[2]["voices"] == models[3]["voices"]
+    assert all(model["voices"] for model in models)

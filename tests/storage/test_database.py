@@ -34,7 +34,7 @@ def has(tx, name):
 def open_balance(tx, workspace, allowance):
     add(tx, workspace)
     tx.execute(
-        "INSERT INTO balances SELECT id, 'characters', :allowance, 0, 0, 0, 0, 1 FROM workspaces"
+        "INSERT INTO balances SELECT id, 'characters', :allowance, 0, 0, 0, 0, 1, 0 FROM workspaces"
         " WHERE name = :name",
         allowance=allowance,
         name=workspace,
@@ -127,7 +127,7 @@ async def test_a_constraint_that_fails_undoes_its_unit(database):
         await database.write(overdraw)
     with pytest.raises(Exception, match=r"(?i)foreign key"):
         await database.write(
-            lambda tx: tx.execute("INSERT INTO balances VALUES ('nobody', 'm', 0, 0, 0, 0, 0, 0)")
+            lambda tx: tx.execute("INSERT INTO balances VALUES ('nobody', 'm', 0, 0, 0, 0, 0, 0, 0)")
         )
     assert await database.read(names) == []
 

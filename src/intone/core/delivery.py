@@ -77,7 +77,8 @@ class _Part:
     """A piece of the text that is spoken by one call."""
 
     spoken: str
-    #: Where it ends in the text, exclusive.
+    #: Where it begins in the text, and where it ends, exclusive.
+    start: int
     end: int
     pause_ms: int
 
@@ -99,7 +100,7 @@ class Delivery:
         self._utterance = utterance
         self._answer: Answer[Any] | None = None
         self._parts: Iterator[_Part] = iter(())
-        self._part = _Part("", 0, 0)
+        self._part = _Part("", 0, 0, 0)
         #: Who speaks now.
         self.candidate = candidates[0]
         #: By candidate, how many characters it has spoken.
@@ -146,8 +147,8 @@ class Delivery:
             async for chunk in pieces:
                 rate = rate or _byte_rate(self._utterance.form, chunk)
                 size += len(chunk)
-                heard = size / rate * _CHARACTERS_PER_S if rate else length
-                self.spoken[self.candidate] = min(length, int(heard) + 1)
+                heard = self._characters(size / rate) if rate else length
+                self.spoken[self.candidate] = min(length, heard)
                 yield chunk
         self.spoken[self.candidate] = length
 
@@ -155,13 +156,17 @@ class Delivery:
         """All parts as mono s16le at 24 kHz."""
         began_at, line = 0, self._line()
         while self._answer is not None:
-            end = self._part.end
+            start, end, heard_s = self._part.start, self._part.end, 0.0
             try:
                 async with aclosing(self._answer.pieces()) as pieces:
                     async for piece in pieces:
-                        self.spoken[self.candidate] = end - began_at
+                        heard_s += len(piece.pcm) / (BYTES_PER_SAMPLE * piece.sample_rate)
+                        read = min(end, start + self._characters(heard_s))
+                        self.spoken[self.candidate] = read - began_at
                         if pcm := line.feed(piece):
                             yield pcm
+                if heard_s:
+                    self.spoken[self.candidate] = end - began_at
                 yield line.end_part(self._part.pause_ms)
                 await self._next_part()
             except (ProviderError, UnavailableError):
@@ -176,6 +181,10 @@ class Delivery:
                     Switch(self.candidate.provider.name, self.candidate.model.id, end)
                 )
         yield line.finish()
+
+    def _characters(self, seconds: float) -> int:
+        """How many characters are read in so many seconds of a provider's audio, more or less."""
+        return int(seconds * self._native_rate() * _CHARACTERS_PER_S) + 1
 
     async def _find_speaker(self, start: int) -> None:
         """Have one of the candidates left read from `start`."""
@@ -216,7 +225,7 @@ class Delivery:
         text, can = self._utterance.text[start:], candidate.provider.capabilities
         whole = len(text) <= can.max_characters and not self._utterance.resumes
         if whole and not can.local:
-            yield _Part(text, len(self._utterance.text), 0)
+            yield _Part(text, start, len(self._utterance.text), 0)
             return
         longest = _PART if can.local or self._utterance.resumes else can.max_characters
         for segment in split(
@@ -226,7 +235,7 @@ class Delivery:
             max_characters=can.max_characters,
         ):
             spoken = segment.spoken if can.local else text[segment.start : segment.end]
-            yield _Part(spoken, start + segment.end, segment.pause_ms)
+            yield _Part(spoken, start + segment.start, start + segment.end, segment.pause_ms)
 
     def _speak(self, candidate: Candidate, part: _Part) -> AsyncGenerator[Any, None]:
         provider, utterance = candidate.provider, self._utterance
@@ -246,13 +255,19 @@ class Delivery:
         pieces = provider.synthesize(request)
         return _eagerly(pieces) if provider.capabilities.local else pieces
 
+    def _native_rate(self) -> float:
+        """How fast the provider itself speaks."""
+        slowest, fastest = self.candidate.provider.capabilities.rates
+        return min(max(self._utterance.rate, slowest), fastest)
+
     def _line(self) -> _Line:
-        can, rate = self.candidate.provider.capabilities, self._utterance.rate
-        native = min(max(rate, can.rates[0]), can.rates[1])
+        native = self._native_rate()
         in_parts = (
-            can.local or self._utterance.resumes or self._part.end < len(self._utterance.text)
+            self.candidate.provider.capabilities.local
+            or self._utterance.resumes
+            or self._part.end < len(self._utterance.text)
         )
-        return _Line(native, rate / native, joins=in_parts)
+        return _Line(native, self._utterance.rate / native, joins=in_parts)
 
     async def _encode(self, encoder: Encoder, pcm: bytes) -> bytes:
         if len(pcm) <= _SMALL or self._utterance.form in _PLAIN:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from intone.core import spending
-from intone.core.ids import new_id
+from intone.core.ids import new_id, new_ordered_id
 from intone.errors import (
     InsufficientCreditError,
     InvalidInputError,
@@ -187,7 +187,7 @@ def hold(
     if spender is not None:
         # After the balance's row is locked: two requests of a key cannot pass its cap together.
         spending.begin(tx, spender, amount, now)
-    hold_id = new_id()
+    hold_id = new_ordered_id(now)
     tx.execute(
         _INSERT_HOLD,
         id=hold_id,

@@ -231,7 +231,8 @@ class Catalogue:
             UnknownModelError: There is no such model.
         """
         known = await self._known()
-        found = known.get(name) or self._passed_on(name)
+        found = known.get(name) or known.get(self.directory.meant_by(name))
+        found = found or self._passed_on(name)
         if found is None:
             names = ", ".join(list(known)[:_NAMED]) or "none"
             more = " and more" if len(known) > _NAMED else ""

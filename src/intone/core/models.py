@@ -7,6 +7,7 @@ name that the operator or the engine gives one of its voices, or any of a preset
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -24,6 +25,8 @@ __all__ = ["ModelDirectory", "RoutePlan", "Wish"]
 #: Names that OpenAI's clients send whatever the server; they mean the engine inside, unless the
 #: operator or a provider that lists them says otherwise.
 OPENAI_MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+#: A model's name that OpenAI's clients may send with the day of its making.
+_DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
 #: How many models a refusal names at most.
 _NAMED = 40
 #: Longest name of a model or voice that is quoted back.
@@ -126,8 +129,12 @@ class ModelDirectory:
             chosen.setdefault((candidate.provider.name, candidate.model.id), candidate)
         return list(chosen.values())
 
+    def meant_by(self, name: str) -> str:
+        """The model or route that a name stands for; itself where it is no alias."""
+        return self.aliases.get(name) or self.aliases.get(_DATED.sub("", name), name)
+
     def _targets(self, name: str) -> Iterator[tuple[Provider, Model]]:
-        name = self.aliases.get(name, name)
+        name = self.meant_by(name)
         route = self.routes.get(name)
         if route is None:
             yield self._model(name)

@@ -26,7 +26,9 @@ from intone.api.speech.catalogue_mapping import (
     state_body,
 )
 from intone.api.speech.catalogue_schemas import (
+    AudioModels,
     AudioVoices,
+    MenuModel,
     ModelDetail,
     ModelList,
     ProviderList,
@@ -71,8 +73,9 @@ def catalogue_routes(
     """The routes.
 
     Args:
-        public_voices: Whether `/v1/audio/voices` and a model with its voices are shown without a
-            key: Open WebUI asks for the one and `wyoming_openai` for the other, both without.
+        public_voices: Whether the menus at `/v1/audio/voices` and `/v1/audio/models` and a model
+            with its voices are shown without a key: Open WebUI asks for the menus and
+            `wyoming_openai` for the model, both without.
         breaker_state: `closed`, `open` or `half_open` by a provider's name, where the operator
             wants `/v1/status` to show it.
     """
@@ -82,6 +85,7 @@ def catalogue_routes(
         providers,
         _status_route(breaker_state),
         _voices_route(public_voices),
+        _menu_route(public_voices),
     ]
 
 
@@ -206,6 +210,23 @@ def _voices_route(is_public: bool) -> HTTPRouteHandler:
         return await _menu(catalogue, model, legacy=legacy)
 
     return audio_voices
+
+
+def _menu_route(is_public: bool) -> HTTPRouteHandler:
+    @get(
+        ["/v1/audio/models", "/audio/models", "/openai/v1/audio/models"],
+        operation_id=operation_id("listAudioModels"),
+        summary="List models for a menu",
+        opt=documentation.AUDIO_MODELS,
+        **(_COMMON if is_public else _GUARDED),
+    )
+    async def audio_models(request: Req) -> AudioModels:
+        """The models in the shape that Open WebUI reads."""
+        catalogue = _catalogue(request) if is_public else await _admitted(request)
+        offers = await catalogue.offers()
+        return AudioModels(models=[MenuModel(id=offer.id, name=offer.name) for offer in offers])
+
+    return audio_models
 
 
 async def _menu(catalogue: Catalogue, model: str | None, *, legacy: bool) -> AudioVoices:

@@ -7,9 +7,11 @@ from typing import Final
 from intone.api.described import JSON, Answer, describe, header, request_header
 from intone.api.speech.catalogue_mapping import FORMATS
 from intone.api.speech.catalogue_schemas import (
+    AudioModels,
     AudioVoice,
     AudioVoices,
     Capabilities,
+    MenuModel,
     ModelDetail,
     ModelList,
     ModelVoice,
@@ -24,7 +26,7 @@ from intone.api.speech.catalogue_schemas import (
 )
 from intone.errors import UnknownModelError
 
-__all__ = ["AUDIO_VOICES", "MODEL", "MODELS", "PROVIDERS", "STATUS", "VOICE"]
+__all__ = ["AUDIO_MODELS", "AUDIO_VOICES", "MODEL", "MODELS", "PROVIDERS", "STATUS", "VOICE"]
 
 _FREE: Final = Pricing(micros_per_million_characters=0)
 _PRICED: Final = Pricing(micros_per_million_characters=15_000_000)
@@ -168,4 +170,13 @@ AUDIO_VOICES = describe(
         )
     },
     errors=[UnknownModelError()],
+)
+
+AUDIO_MODELS = describe(
+    {
+        200: Answer(
+            "The models.",
+            {JSON: AudioModels(models=[MenuModel(id="espeak/default", name="eSpeak NG")])},
+        )
+    }
 )

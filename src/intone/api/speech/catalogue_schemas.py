@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 __all__ = [
+    "AudioModels",
     "AudioVoice",
     "AudioVoices",
     "Capabilities",
+    "MenuModel",
     "ModelDetail",
     "ModelList",
     "ModelVoice",
@@ -75,6 +77,19 @@ class AudioVoices(Struct, frozen=True, kw_only=True):
     """Voices, each id once; with `legacy=true` their ids alone."""
 
     voices: list[AudioVoice | str]
+
+
+class MenuModel(Struct, frozen=True, kw_only=True):
+    """A model, as clients with a menu of models want it."""
+
+    id: str
+    name: str
+
+
+class AudioModels(Struct, frozen=True, kw_only=True):
+    """Every name that can be sent as `model`."""
+
+    models: list[MenuModel]
 
 
 class Pricing(Struct, frozen=True, kw_only=True, rename="camel"):

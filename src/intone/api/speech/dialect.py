@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["speech_dialects"]
 
 _PREFIXES = (
-    *("/v1/audio/speech", "/v1/audio/voices", "/audio"),
+    *("/v1/audio/speech", "/v1/audio/voices", "/v1/audio/models", "/audio"),
     *("/v1/models", "/v1/providers", "/v1/status"),
     *("/v1/credits", "/v1/usage", "/v1/keys", "/v1/auth"),
 )

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Departure", "SpeechResponse"]
 
+_log = structlog.get_logger(__name__)
+
 #: PCM's is the seed's: 16 bits, little-endian, 24 kHz, one channel.
 _MEDIA_TYPES: Final = {name: form.media_type.encode() for name, form in FORMATS.items()} | {
     "pcm": b"audio/l16"
@@ -96,6 +98,10 @@ class SpeechResponse(ASGIResponse):
                 async for chunk in chunks:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except IntoneError as error:
+            # An answer without its end makes the server cut the connection.
+            provider = speaking.candidate.provider.name
+            _log.warning("speech.broken_off", provider=provider, error=error.code)
         except BaseException as error:
             if not self._departure.is_why(error):
                 raise
