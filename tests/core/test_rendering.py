@@ -11,6 +11,7 @@ from helpers.work import balance, claimed, holds, submitted
 from intone.audio.loudness import LoudnessMeter, apply_gain
 from intone.core import jobs
 from intone.errors import (
+    EngineCrashedError,
     ProviderError,
     ProviderRejectedError,
 )
@@ -61,15 +62,31 @@ async def test_a_provider_that_goes_on_failing_fails_the_job_after_four_tries(
     database, queue, blobs, spool, renderer, provider, workspace_id
 ):
     job_id = await submitted(database, queue, workspace_id)
-    provider.errors = [ProviderError("No answer.") for _ in range(100)]
+    provider.errors = [EngineCrashedError() for _ in range(100)]
     for _ in range(4):
         await run_next(queue, renderer)
     job = await find(database, workspace_id, job_id)
-    assert (job.state, job.attempts, job.error_code) == ("failed", 4, "provider_error")
+    assert (job.state, job.attempts, job.error_code) == ("failed", 4, "engine_crashed")
     assert await holds(database) == {"released": 1}
     assert [depth.dead for depth in await queue.depth()] == [1]
     assert await kept(blobs) == set()
     assert list(spool.iterdir()) == []
+
+
+async def test_a_job_waits_while_its_provider_is_left_alone(
+    database, queue, renderer, provider, workspace_id
+):
+    job_id = await submitted(database, queue, workspace_id)
+    provider.errors = [ProviderError("No answer.") for _ in range(100)]
+    for _ in range(2):  # three tries each, and the fifth failure opens the breaker
+        await run_next(queue, renderer)
+    job = await find(database, workspace_id, job_id)
+    assert (job.state, job.attempts) == ("queued", 2)
+    asked = len(provider.errors)
+    assert 100 - asked >= 5
+    await asyncio.sleep(3)  # a retry would be due
+    assert await queue.claim([jobs.RENDER], limit=1, lease_ms=1000) == []
+    assert len(provider.errors) == asked
 
 
 @pytest.mark.parametrize(

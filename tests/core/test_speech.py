@@ -238,16 +238,17 @@ async def test_two_who_share_a_text_never_cost_more_than_was_held(database, work
     sentence = (
         "This one is as long as it has to be so that it makes a part of its own, all by itself. "
     )
-    text = sentence + sentence[1:] * 2
+    text = sentence * 2 + sentence[1:]  # two parts of an odd number of characters
     model = Model("m", "M", 500)
     one = Scripted("one", models=(model,), formats=())
-    one.then((SECOND, ProviderError))
+    one.then((*[SECOND] * 20, ProviderError))
     two = Scripted("two", models=(model,), formats=(), usual=(SECOND,))
     till = Till(database, workspace_id, key_id, [one, two])
     assert await till.say(text, "one/m", "two/m", form="pcm", resumes=True)
     call = await till.last_call()
     assert (call["status"], call["provider"]) == ("ok", "two")
-    assert call["cost"] == model.cost(len(text)) == -(-len(text) // 2)
+    assert call["characters"] == len(text)
+    assert call["cost"] == model.cost(len(text)) == len(text) // 2
     assert await holds(database) == {"settled": 1}
     await till.in_order(call["cost"])
 

@@ -12,6 +12,7 @@ import httpx
 
 #: DELETE cancels a job and does not remove it, so that its end can still be looked up.
 _NOT_OURS = "use_after_free"
+_CONFIG = Path(__file__).with_name("fuzz.toml")
 
 
 def fuzz(server, folder: Path, *options: str, limit_s: float) -> None:
@@ -22,7 +23,7 @@ def fuzz(server, folder: Path, *options: str, limit_s: float) -> None:
         "SCHEMATHESIS_HOOKS": "helpers.fuzz_hooks",
     }
     command = [
-        Path(sys.executable).parent / "schemathesis", "run", f"{server.url}/openapi.json",
+        Path(sys.executable).parent / "schemathesis", "--config-file", _CONFIG, "run", f"{server.url}/openapi.json",
         "--header", f"Authorization: Bearer {server.key}", "--exclude-checks", _NOT_OURS,
         "--continue-on-failure", "--no-color", "--suppress-health-check", "all", *options,
     ]  # fmt: skip

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.openapi.spec import OpenAPIHeader, OpenAPIType, Parameter, Schema
 
+from intone.text.controls import CONTROLS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from intone.api.events import Event
     from intone.errors import IntoneError
 
-__all__ = ["JSON", "Answer", "Described", "describe", "header", "request_header"]
+__all__ = ["JSON", "PLAIN_TEXT", "Answer", "Described", "describe", "header", "request_header"]
 
 JSON = "application/json"
+#: The schema of a text without control characters; only for the document, as the check itself
+#: (`intone.text.controls`) names the character.
+PLAIN_TEXT = {"pattern": f"^[^{CONTROLS}]*$"}
 _KEY = "described"
 
 

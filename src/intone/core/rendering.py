@@ -22,6 +22,7 @@ from intone.core import jobs
 from intone.core.synthesis import Script
 from intone.core.take import OffLevelError, Take
 from intone.errors import (
+    BreakerOpenError,
     InternalError,
     IntoneError,
     LeaseLostError,
@@ -47,7 +48,8 @@ _log = structlog.get_logger(__name__)
 
 #: How often a job whose provider fails is tried before it fails itself.
 _MAX_ATTEMPTS = 4
-#: How often a job is taken up in all, processes that died with it and full disks included.
+#: How often a job is taken up in all: also by processes that died with it, onto full disks, for
+#: providers that were left alone.
 _MAX_CLAIMS = 20
 #: Milliseconds before the second try; doubled for each one after, with jitter, up to the most.
 _RETRY_MS, _MOST_RETRY_MS = 1000, 60_000
@@ -182,7 +184,8 @@ class Renderer:
 
     async def _end(self, claim: Claim, job: Job, error: IntoneError) -> None:
         """Another try where that may help, else the job has failed."""
-        tries = _MAX_CLAIMS if isinstance(error, StorageFullError) else _MAX_ATTEMPTS
+        was_tried = not isinstance(error, StorageFullError | BreakerOpenError)
+        tries = _MAX_ATTEMPTS if was_tried else _MAX_CLAIMS
         if error.retryable and claim.attempt < tries:
             delay = min(_RETRY_MS * 2 ** (claim.attempt - 1), _MOST_RETRY_MS)
             delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter

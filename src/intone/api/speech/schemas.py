@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from intone.api.described import PLAIN_TEXT
+
 __all__ = ["AudioDelta", "AudioDone", "CreateSpeech", "StreamError", "Usage", "VoiceId", "Wanted"]
 
 _Model = Annotated[str, Meta(min_length=1, max_length=256, description="`provider/model`.")]
@@ -34,14 +36,14 @@ class CreateSpeech(msgspec.Struct, frozen=True):
     #: `provider/model`, an alias or a route; a list: whoever comes first that can.
     model: _Model | Annotated[list[_Model | Wanted], Meta(min_length=1, max_length=_MOST_MODELS)]
     #: The text.
-    input: Annotated[str, Meta(min_length=1)]
+    input: Annotated[str, Meta(min_length=1, extra_json_schema=PLAIN_TEXT)]
     #: The provider's own voice id, or one of the names it goes by here.
     voice: _VoiceName | VoiceId
     response_format: Literal["mp3", "pcm", "opus", "aac", "flac", "wav"] = "mp3"
     #: Speed multiplier.
     speed: Annotated[float, Meta(ge=0.25, le=4.0)] = 1.0
     #: How to speak, for models that follow instructions.
-    instructions: Annotated[str, Meta(max_length=4096)] | None = None
+    instructions: Annotated[str, Meta(max_length=4096, extra_json_schema=PLAIN_TEXT)] | None = None
     #: `sse`: events whose deltas are slices of the audio.
     stream_format: Literal["audio", "sse"] = "audio"
     #: Fields for the provider's own API.

@@ -12,6 +12,7 @@ import base64
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from litestar.response.base import ASGIResponse
 
 from intone.api.events import Event, frame

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from intone.text.controls import CONTROLS
+from intone.api.described import PLAIN_TEXT
 
 __all__ = [
     "CreateVoiceJobRequest",
@@ -22,8 +22,6 @@ __all__ = [
     "VoiceProfile",
 ]
 
-#: Only for the document: the check itself names the character.
-_PLAIN_TEXT = {"pattern": f"^[^{CONTROLS}]*$"}
 
 SampleRate = Literal[8000, 16000, 22050, 24000, 44100]
 Status = Literal["pending", "processing", "completed", "failed", "cancelled"]
@@ -75,7 +73,7 @@ class Input(Struct, frozen=True, kw_only=True):
             max_length=2000,
             description="Text, 1 to 2,000 characters (Unicode code points).",
             examples=["Hello, world."],
-            extra_json_schema=_PLAIN_TEXT,
+            extra_json_schema=PLAIN_TEXT,
         ),
     ]
     content_type: Literal["text/plain"]
@@ -120,7 +118,7 @@ class Client(Struct, frozen=True, kw_only=True):
                 max_length=128,
                 description="Echoed on the job; at most 128 characters.",
                 examples=["msg-001"],
-                extra_json_schema=_PLAIN_TEXT,
+                extra_json_schema=PLAIN_TEXT,
             ),
         ]
         | None
