@@ -201,7 +201,8 @@ def _installed() -> Path:
     tell(f"litellm: installing the peer into {_ENVIRONMENT}")
     python = _ENVIRONMENT / "bin" / "python"
     _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(_ENVIRONMENT))
-    _run(uv, "pip", "sync", "--quiet", "--python", str(python), str(_REQUIREMENTS))
+    sync = (uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python))
+    _run(*sync, str(_REQUIREMENTS))
     pinned.write_text(wanted)
     return command
 

@@ -1,10 +1,13 @@
 """Bad days of streamed speech, against a real server: told in our words, in time, and never for money."""
 
 import json
+import random
+import socket
 import sqlite3
 import threading
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -201,6 +204,10 @@ def speaking(folder, vendor, *names):
     return server
 
 
+def quickly(request):
+    return Answer(tone(request.json()["response_format"], 24_000), pause_s=0.1)
+
+
 @pytest.fixture(scope="module")
 def slow():
     """A vendor that says a little and then nothing for long, or nothing at all."""
@@ -208,13 +215,13 @@ def slow():
         for name in ("slow", "audio", "sse"):
             vendor.on("POST", f"/{name}/v1/audio/speech", SLOW)
         vendor.on("POST", "/mute/v1/audio/speech", Answer(delay_s=60))
-        vendor.on("POST", "/quick/v1/audio/speech", Answer(tone("mp3", 24_000), pause_s=0.3))
+        vendor.on("POST", "/quick/v1/audio/speech", quickly)
         yield vendor
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, slow):
-    server = speaking(tmp_path_factory.mktemp("left"), slow, "audio", "sse", "mute")
+    server = speaking(tmp_path_factory.mktemp("left"), slow, "audio", "sse", "mute", "quick")
     yield server
     server.stop()
     assert "Traceback" not in server.log.read_text()
@@ -238,7 +245,7 @@ def test_a_client_that_hangs_up_stops_its_vendor_and_pays_for_what_was_spoken(sh
             next(answer.iter_raw())
         slow.wait_until(lambda: slow.abandoned == abandoned + 1)
         order(shared)
-        ((status, code, characters, cost),) = shared.calls(form)
+        status, code, characters, cost = shared.calls(form)[0]
         assert (status, code) == ("cancelled", None)
         assert 0 < cost == characters < len(LONG)
         assert client.post(PATH, json=body("espeak/default")).status_code == 200, (
@@ -255,6 +262,38 @@ def test_a_client_that_hangs_up_before_the_first_byte_pays_nothing(shared, slow)
         order(shared)
         assert shared.calls("mute") == [("cancelled", None, 0, 0)]
         assert client.post(PATH, json=body("espeak/default")).status_code == 200
+
+
+def test_many_clients_that_come_and_go_leave_nothing_behind(shared, slow):
+    """They leave at any moment: before the answer, amid it, or never; by several at once."""
+    key, rng = shared.new_key(maxConcurrency=6), random.Random(4)
+    leaves = [(rng.choice(["quick/m", "espeak/default"]), rng.random() * 0.4) for _ in range(60)]
+
+    def come_and_go(leave):
+        model, after_s = leave
+        content = json.dumps(body(model, LONG, response_format="wav")).encode()
+        head = (
+            f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", shared.port)) as client:
+            client.settimeout(max(after_s, 0.001))
+            client.sendall(head.encode() + content)
+            with suppress(TimeoutError):
+                while client.recv(65_536):
+                    pass
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(come_and_go, leaves))
+    order(shared)
+    statuses = {status for status, *_ in shared.calls("quick") + shared.calls("espeak")}
+    assert statuses <= {"ok", "cancelled"}
+    with ExitStack() as stack:
+        client = stack.enter_context(shared.client(key))
+        for _ in range(6):
+            wanted = body("audio/m", LONG, response_format="pcm")
+            answer = stack.enter_context(client.stream("POST", PATH, json=wanted))
+            assert answer.status_code == 200, "all of its places are free"
 
 
 def test_a_client_that_does_not_read_keeps_nobody_waiting(shared):

@@ -336,6 +336,9 @@ BAD = {
     "NUL in the model": body("vendor/\0"),
     "escape in the voice": {**body(), "voice": "\x1b[31m"},
     "NUL in the instructions": body(instructions="\0"),
+    "line break in the model": body("vendor/m\r\nX-Injected: 1"),
+    "line separator in the model": body("vendor/m\u2028"),
+    "line break in the voice": {**body(), "voice": "alloy\n"},
     "NUL in a list": body(["vendor/m", "vendor/\0"]),
 }
 

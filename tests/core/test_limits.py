@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intone.core.limits import RateLimiter
-from intone.errors import RateLimitedError
+from intone.core.limits import RateLimiter, Slots
+from intone.errors import ConcurrencyLimitError, RateLimitedError
 
 
 class Clock:
@@ -121,3 +121,43 @@ async def test_callers_who_have_gone_leave_nothing_behind(limiter, clock):
     clock.now += 30
     await limiter.hit("new", 5)
     assert set(limiter._hits) == {"caller-0", "new"}
+
+
+def test_places_are_taken_up_to_the_limit_and_given_back():
+    slots = Slots()
+    for _ in range(3):
+        slots.take("k", 3)
+    with pytest.raises(ConcurrencyLimitError) as caught:
+        slots.take("k", 3)
+    assert caught.value.retry_after == 1
+    slots.free("k")
+    slots.take("k", 3)
+
+
+def test_each_caller_has_places_of_its_own_and_some_have_any_number():
+    slots = Slots()
+    for _ in range(1000):
+        slots.take("free", None)
+    slots.take("k", 1)
+    slots.take("another", 1)
+    with pytest.raises(ConcurrencyLimitError):
+        slots.take("k", 1)
+
+
+def test_a_limit_that_was_lowered_counts_all_that_are_under_way():
+    slots = Slots()
+    for _ in range(3):
+        slots.take("k", None)
+    slots.free("k")
+    with pytest.raises(ConcurrencyLimitError):
+        slots.take("k", 2)
+    slots.free("k")
+    slots.take("k", 2)
+
+
+def test_callers_with_nothing_under_way_leave_nothing_behind():
+    slots = Slots()
+    for number in range(100):
+        slots.take(f"k{number}", 1)
+        slots.free(f"k{number}")
+    assert not slots._taken

@@ -203,6 +203,29 @@ async def test_callers_are_served_in_their_order() -> None:
         assert served == [0, 1, 3, 4, 5]
 
 
+async def test_whoever_is_listened_to_goes_first_but_nobody_waits_for_ever() -> None:
+    served: list[str] = []
+
+    async def ask(pool: EnginePool, name: str, *, urgent: bool) -> None:
+        chunks = pool.speak(SHORT, EMMA, rate=1.0, sample_rate=None, urgent=urgent)
+        async with aclosing(chunks):
+            async for _ in chunks:
+                if name not in served:
+                    served.append(name)
+
+    async with running(size=1) as pool:
+        await spoken(pool)
+        first = asyncio.create_task(ask(pool, "first", urgent=False))
+        await asyncio.sleep(0)  # it has the only child now
+        others = [asyncio.create_task(ask(pool, f"job {n}", urgent=False)) for n in range(2)]
+        await asyncio.sleep(0)
+        listeners = [asyncio.create_task(ask(pool, f"live {n}", urgent=True)) for n in range(5)]
+        await asyncio.gather(first, *others, *listeners)
+    assert served == [
+        "first", "live 0", "live 1", "live 2", "job 0", "live 3", "live 4", "job 1"
+    ]  # fmt: skip
+
+
 async def test_signals_meant_for_the_server_do_not_end_a_child() -> None:
     async with running() as pool:
         await spoken(pool)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from intone.api.dialect import RequestContext, neutral_envelope
+from intone.api.trailers import TrailingCycle
 from intone.core.ids import new_id
 from intone.errors import InvalidInputError
 
@@ -57,6 +58,10 @@ class EnvelopeProtocol(HttpToolsProtocol):
         """A head is whole; the platform judges it from here on."""
         self._head_is_here()
         super().on_headers_complete()
+        # The cycle has not begun: its task runs only when this has returned.
+        if self.scope["http_version"] == "1.1" and type(self.cycle) is RequestResponseCycle:
+            self.cycle.__class__ = TrailingCycle
+            cast("TrailingCycle", self.cycle).offer()
 
     def on_message_complete(self) -> None:
         """A body is whole."""

@@ -248,6 +248,7 @@ class Delivery:
             sample_rate=SAMPLE_RATE,
             model=candidate.model.id,
             instructions=utterance.instructions,
+            urgent=True,
             options=utterance.options,
         )
         if self._passes(candidate):

@@ -207,6 +207,11 @@ class Speaking:
         return self._delivery.switches
 
     @property
+    def may_switch(self) -> bool:
+        """Whether somebody else may go on reading, should this one break off."""
+        return self._utterance.resumes
+
+    @property
     def characters(self) -> int:
         """How many characters have been spoken so far."""
         return sum(self._delivery.spoken.values())

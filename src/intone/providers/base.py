@@ -123,6 +123,8 @@ class SpeechRequest:
     model: str = ""
     #: How to speak, in words, for models that follow them.
     instructions: str = ""
+    #: Whether somebody is listening already: a local engine serves such requests first.
+    urgent: bool = False
     #: Further fields for the provider's own API, as the caller wrote them.
     options: Mapping[str, Any] = field(default_factory=dict)
 

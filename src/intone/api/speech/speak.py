@@ -56,16 +56,15 @@ def _utterance(body: CreateSpeech) -> Utterance:
     """What the body asks for, in the core's words.
 
     Raises:
-        InvalidInputError: The text has characters that nobody can speak.
+        InvalidInputError: The text or a name has characters that nobody can speak or print.
     """
     refuse_controls("input", body.input)
     refuse_controls("instructions", body.instructions or "")
     wanted = body.model if isinstance(body.model, list) else [body.model]
     wishes = tuple(_wish(one, body.voice) for one in wanted)
     for wish in wishes:
-        # Both are written down or sent on, and not every database has a NUL.
-        refuse_controls("model", wish.model)
-        refuse_controls("voice", wish.voice)
+        _check_name("model", wish.model)
+        _check_name("voice", wish.voice)
     return Utterance(
         text=body.input,
         wishes=wishes,
@@ -75,6 +74,12 @@ def _utterance(body: CreateSpeech) -> Utterance:
         options=body.provider_options or {},
         resumes=body.resume,
     )
+
+
+def _check_name(field: str, name: str) -> None:
+    """Names are written down, logged, sent on and sent back in headers: no line breaks, no NUL."""
+    if not name.isprintable():
+        raise InvalidInputError(f"{field}: only printable characters are accepted in a name.")
 
 
 def _wish(wanted: str | Wanted, voice: str | VoiceId) -> Wish:

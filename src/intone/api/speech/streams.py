@@ -18,6 +18,7 @@ from litestar.response.base import ASGIResponse
 from intone.api.events import Event, frame
 from intone.api.speech.errors import code_of
 from intone.api.speech.schemas import AudioDelta, AudioDone, StreamError, SwitchNote, Usage
+from intone.api.trailers import TRAILERS
 from intone.audio.formats import FORMATS
 from intone.errors import IntoneError
 
@@ -37,6 +38,7 @@ _log = structlog.get_logger(__name__)
 _MEDIA_TYPES: Final = {name: form.media_type.encode() for name, form in FORMATS.items()} | {
     "pcm": b"audio/l16"
 }
+_ANNOUNCED = ((b"trailer", b"x-intone-resumed"),)
 _PCM_HEADERS = ((b"x-sample-rate-hz", b"24000"), (b"x-channels", b"1"))
 _PCM_BYTES_PER_S = 48_000
 
@@ -93,12 +95,7 @@ class SpeechResponse(ASGIResponse):
         """Send the head, the audio as it comes, and the end if all of it came."""
         speaking = self._speaking
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": self._head()})
-            stream = _frames(speaking) if self._events else speaking.chunks()
-            async with aclosing(stream) as chunks:
-                async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._send(send, may_trail=TRAILERS in (scope.get("extensions") or {}))
         except IntoneError as error:
             # An answer without its end makes the server cut the connection.
             provider = speaking.candidate.provider.name
@@ -109,6 +106,21 @@ class SpeechResponse(ASGIResponse):
         finally:
             self._departure.over()
             await speaking.close()
+
+    async def _send(self, send: Any, *, may_trail: bool) -> None:
+        speaking = self._speaking
+        trails = may_trail and speaking.may_switch and not self._events
+        head = [*self._head(), *(_ANNOUNCED if trails else ())]
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": head, "trailers": trails}
+        )
+        stream = _frames(speaking) if self._events else speaking.chunks()
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if trails:
+            await send({"type": TRAILERS, "headers": _resumed(speaking), "more_trailers": False})
 
     def _head(self) -> list[tuple[bytes, bytes]]:
         speaking = self._speaking
@@ -124,6 +136,13 @@ class SpeechResponse(ASGIResponse):
         if speaking.form == "pcm":
             head += _PCM_HEADERS
         return head
+
+
+def _resumed(speaking: Speaking) -> list[tuple[bytes, bytes]]:
+    """Who has gone on reading, and from which character on."""
+    switches = (f"{one.provider}/{one.model};at={one.at}" for one in speaking.switches)
+    value = ", ".join(switches) or "none"
+    return [(b"x-intone-resumed", value.encode("latin-1", "replace"))]
 
 
 async def _frames(speaking: Speaking) -> AsyncGenerator[bytes, None]:

@@ -84,6 +84,7 @@ class EspeakProvider(Provider):
             msgspec.structs.asdict(voice.settings(request.style)),
             rate=request.rate,
             sample_rate=request.sample_rate,
+            urgent=request.urgent,
         )
 
     async def start(self) -> None:

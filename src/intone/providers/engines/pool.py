@@ -29,6 +29,8 @@ _log = structlog.get_logger(__name__)
 
 #: Seconds before the first retry of a start that failed; doubled each time, up to the most.
 _RETRY_S, _MOST_RETRY_S = 0.1, 10.0
+#: After so many urgent requests one of the others is served.
+_URGENT_IN_A_ROW = 3
 #: After so many failed starts in a row, callers are told instead of kept waiting.
 _STARTS_BEFORE_GIVING_UP = 3
 
@@ -64,7 +66,8 @@ class EnginePool:
         self._limits = limits or PoolLimits()
         self._children: set[EngineChild] = set()
         self._idle: deque[EngineChild] = deque()
-        self._waiting: deque[asyncio.Future[EngineChild]] = deque()
+        #: Who waits for a child, those first whose listener waits with them.
+        self._waiting = _Turns()
         self._keepers: list[asyncio.Task[None]] = []
         self._reclaiming: set[asyncio.Task[None]] = set()
         #: Why callers need not wait, if so.
@@ -91,7 +94,13 @@ class EnginePool:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def speak(
-        self, text: str, voice: dict[str, Any], *, rate: float, sample_rate: int | None
+        self,
+        text: str,
+        voice: dict[str, Any],
+        *,
+        rate: float,
+        sample_rate: int | None,
+        urgent: bool = False,
     ) -> AsyncGenerator[AudioChunk, None]:
         """Speak a text on the next free process; callers are served in their order.
 
@@ -103,6 +112,7 @@ class EnginePool:
             voice: The engine's own settings.
             rate: Speed multiplier, 0.5–2.0.
             sample_rate: Of the chunks, in Hz; None leaves it to the engine.
+            urgent: Whether it goes before those that are not, as somebody is listening.
 
         Raises:
             ProviderRejectedError: The request can never succeed.
@@ -110,7 +120,7 @@ class EnginePool:
             ProviderTimeoutError: The process hangs; it is ended.
             ProviderError: The request failed, or no process can be started.
         """
-        child = await self._acquire()
+        child = await self._acquire(urgent)
         is_over = False
         try:
             await child.speak(text, voice, rate=rate, sample_rate=sample_rate)
@@ -132,7 +142,7 @@ class EnginePool:
             is_rejection = message.kind == "rejected"
             raise (ProviderRejectedError if is_rejection else ProviderError)(message.message)
 
-    async def _acquire(self) -> EngineChild:
+    async def _acquire(self, urgent: bool) -> EngineChild:
         if self._refusal is not None:
             raise _copy(self._refusal)
         while self._idle:
@@ -140,7 +150,7 @@ class EnginePool:
             if child.usable:
                 return child
         turn: asyncio.Future[EngineChild] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting.add(turn, urgent=urgent)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -152,8 +162,7 @@ class EnginePool:
         """Give a free child to whoever has waited longest."""
         if not child.usable:
             return
-        while self._waiting:
-            turn = self._waiting.popleft()
+        while (turn := self._waiting.next()) is not None:
             if not turn.done():
                 turn.set_result(child)
                 return
@@ -223,10 +232,30 @@ class EnginePool:
     def _refuse(self, reason: ProviderError) -> None:
         """Turn callers away, those that wait included."""
         self._refusal = reason
-        while self._waiting:
-            turn = self._waiting.popleft()
+        while (turn := self._waiting.next()) is not None:
             if not turn.done():
                 turn.set_exception(_copy(reason))
+
+
+class _Turns:
+    """Who waits for a child: urgent ones first, but every fourth turn is one of the others'."""
+
+    def __init__(self) -> None:
+        self._urgent: deque[asyncio.Future[EngineChild]] = deque()
+        self._others: deque[asyncio.Future[EngineChild]] = deque()
+        self._in_a_row = 0
+
+    def add(self, turn: asyncio.Future[EngineChild], *, urgent: bool) -> None:
+        """Have somebody wait."""
+        (self._urgent if urgent else self._others).append(turn)
+
+    def next(self) -> asyncio.Future[EngineChild] | None:
+        """Whose turn it is, or None where nobody waits."""
+        if self._urgent and (not self._others or self._in_a_row < _URGENT_IN_A_ROW):
+            self._in_a_row += 1
+            return self._urgent.popleft()
+        self._in_a_row = 0
+        return self._others.popleft() if self._others else None
 
 
 def _copy(error: ProviderError) -> ProviderError:

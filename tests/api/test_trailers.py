@@ -1,0 +1,70 @@
+"""Fields after the body: sent where they were announced, and only there."""
+
+import asyncio
+import contextlib
+
+import pytest
+import uvicorn
+
+from intone.api.protocol import EnvelopeProtocol
+from intone.api.trailers import TRAILERS
+
+BODY, LAST = {"type": "http.response.body"}, {"type": TRAILERS, "more_trailers": False}
+
+
+async def app(scope, receive, send):
+    """Answers `/plain` without trailers, and all else with them where it may."""
+    trails = scope["path"] != "/plain" and TRAILERS in scope.get("extensions", {})
+    headers = [(b"x-may", str(TRAILERS in scope.get("extensions", {})).encode())]
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": headers, "trailers": trails}
+    )
+    await send({**BODY, "body": b"one", "more_body": True})
+    await send({**BODY, "body": b"two", "more_body": False})
+    if trails:
+        await send({**LAST, "headers": [(b"x-end", b"known at last")]})
+
+
+@pytest.fixture
+async def port():
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, http=EnvelopeProtocol, log_config=None, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await task
+
+
+async def ask(port, *requests):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"".join(requests))
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return answer
+
+
+def request(path, version=b"1.1", connection=b"keep-alive"):
+    return b"GET %b HTTP/%b\r\nHost: x\r\nConnection: %b\r\n\r\n" % (path, version, connection)
+
+
+async def test_trailers_follow_the_last_chunk_and_the_connection_lives_on(port):
+    answer = await ask(port, request(b"/"), request(b"/plain", connection=b"close"))
+    first, second = answer.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert first.endswith(b"\r\n3\r\none\r\n3\r\ntwo\r\n0\r\nx-end: known at last\r\n\r\n")
+    assert second.endswith(b"\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
+async def test_a_client_of_http_1_0_is_offered_none(port):
+    answer = await ask(port, request(b"/", version=b"1.0", connection=b"close"))
+    assert b"x-may: False" in answer
+    assert b"x-end" not in answer
+
+
+async def test_the_connection_is_closed_behind_the_trailers_where_the_client_wants_it(port):
+    answer = await ask(port, request(b"/", connection=b"close"))
+    assert answer.endswith(b"0\r\nx-end: known at last\r\n\r\n")
