@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -301,6 +302,32 @@ def test_who_wants_it_hears_the_rest_from_another_and_is_told_so(client):
     assert len(text) / 2 < done["usage"]["input_tokens"] <= len(text)
     audio = b"".join(base64.b64decode(delta["audio"]) for delta in deltas)
     assert decode(audio).duration > 10
+
+
+def over_the_wire(own, wanted):
+    """The whole answer as it comes; the connection is kept, so its end is the answer's own."""
+    content = json.dumps(wanted).encode()
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {own.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    got = b""
+    with socket.create_connection(("127.0.0.1", own.port), timeout=20) as client:
+        client.sendall(head.encode() + content)
+        while b"\r\n0\r\n" not in got or not got.endswith(b"\r\n\r\n"):
+            got += client.recv(65_536)
+    return got
+
+
+@pytest.mark.parametrize(
+    ("first", "told"), [("breaks/m", "espeak/default;at="), ("vendor/m", "none")]
+)
+def test_a_trailer_says_who_went_on_where_the_audio_has_no_events(own, first, told):
+    wanted = body([first, "espeak/default"], f"{TEXT} " * 20, resume=True, response_format="pcm")
+    head, _, rest = over_the_wire(own, wanted).partition(b"\r\n\r\n")
+    assert b"trailer: x-intone-resumed" in head.lower()
+    trailer = rest.rpartition(b"\r\n0\r\n")[2].decode()
+    assert trailer.lower().startswith(f"x-intone-resumed: {told}")
 
 
 # --- 400

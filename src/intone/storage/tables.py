@@ -300,3 +300,134 @@ dead_letters = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
+
+#: What clients have sent: samples for cloning.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("state", Text, nullable=False),  # pending (an address was given), ready
+    Column("name", Text),  # the client's own, only ever shown
+    Column("form", Text),  # what the content is, e.g. flac
+    Column("bytes", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("sample_rate", Integer),  # Hz
+    Column("channels", Integer),
+    Column("blob", Text),  # path in the blob store
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Index("ix_uploads_workspace_id_number", "workspace_id", "number"),
+)
+
+#: Voices that a workspace has made; presets are in the code.
+voices = Table(
+    "voices",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),  # queued, running, ready, failed
+    Column("samples", Text, nullable=False),  # JSON array of uploads' ids
+    Column("consent", Text),  # JSON {given_by, given_at}; NULL where the operator wants none
+    Column("engine", Text),  # which engine speaks it, e.g. matching
+    Column("base_voice", Text),  # slug of the preset that it is spoken from
+    Column("model", Text),  # path in the blob store of what the engine needs
+    Column("analysis", Text),  # JSON: what was found in the samples
+    Column("attempts", Integer, nullable=False),
+    Column("lease", Text),  # token of the claim that may write, see queue.base
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Index("ix_voices_workspace_id_number", "workspace_id", "number"),
+)
+
+#: Where events are sent.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),  # space-separated
+    Column("secret", Text, nullable=False),  # signs, so it is kept as it is
+    Column("old_secret", Text),  # signs as well, until its time is over
+    Column("old_secret_expires_at", BigInteger),
+    Column("disabled_at", BigInteger),
+    Column("disabled_reason", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Index("ix_webhooks_workspace_id_number", "workspace_id", "number"),
+)
+
+#: One event for one webhook; written in the transaction that made the event.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("webhook_id", Text, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the exact bytes that are signed and sent
+    Column("state", Text, nullable=False),  # pending, delivered, failed
+    Column("attempts", Integer, nullable=False),
+    Column("lease", Text),  # token of the claim that may write, see queue.base
+    Column("next_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Index("ix_webhook_deliveries_webhook_id_number", "webhook_id", "number"),
+    Index("ix_webhook_deliveries_created_at", "created_at"),
+)
+
+#: Every try of a delivery, for whoever wonders why it has not come.
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column("number", _Serial, primary_key=True, autoincrement=True),
+    Column(
+        "delivery_id",
+        Text,
+        ForeignKey("webhook_deliveries.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("status", Integer),  # HTTP's; NULL where there was no answer
+    Column("error", Text),  # a category, never the receiver's text
+    Column("answer", LargeBinary),  # the beginning of what the receiver said
+    Column("took_ms", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+#: Spoken segments, kept for as long as a recording uses them.
+segments = Table(
+    "segments",
+    metadata,
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), primary_key=True),
+    Column("key", LargeBinary, primary_key=True),  # SHA-256 of all that decides how it sounds
+    Column("blob", Text, nullable=False),  # path in the blob store
+    Column("bytes", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+#: Which segments a job's recording is made of.
+job_segments = Table(
+    "job_segments",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("workspace_id", Text, nullable=False),
+    Index("ix_job_segments_workspace_id_key", "workspace_id", "key"),
+)
+
+#: What all nodes sign with; made by the first that needs it.
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("purpose", Text, primary_key=True),  # e.g. downloads
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)

@@ -159,8 +159,6 @@ CREATE TABLE queue_entries (
 
 CREATE INDEX ix_queue_entries_due ON queue_entries (kind, due_at) WHERE state <> 'ready';
 
-CREATE INDEX ix_queue_entries_ready ON queue_entries (kind, priority DESC, id) WHERE state = 'ready';
-
 CREATE TABLE dead_letters (
 	number INTEGER NOT NULL, 
 	kind TEXT NOT NULL, 
@@ -241,5 +239,138 @@ CREATE INDEX ix_calls_workspace_id_created_at ON calls (workspace_id, created_at
 
 CREATE INDEX ix_calls_created_at ON calls (created_at);
 
-INSERT INTO alembic_version VALUES ('0002');
+CREATE TABLE uploads (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	name TEXT, 
+	form TEXT, 
+	bytes BIGINT, 
+	duration_ms BIGINT, 
+	sample_rate INTEGER, 
+	channels INTEGER, 
+	blob TEXT, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	CONSTRAINT pk_uploads PRIMARY KEY (number), 
+	CONSTRAINT fk_uploads_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_uploads_id UNIQUE (id)
+);
+
+CREATE INDEX ix_uploads_expires_at ON uploads (expires_at);
+
+CREATE INDEX ix_uploads_workspace_id_number ON uploads (workspace_id, number);
+
+CREATE TABLE voices (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	samples TEXT NOT NULL, 
+	consent TEXT, 
+	engine TEXT, 
+	base_voice TEXT, 
+	model TEXT, 
+	analysis TEXT, 
+	attempts INTEGER NOT NULL, 
+	lease TEXT, 
+	error_code TEXT, 
+	error_message TEXT, 
+	created_at BIGINT NOT NULL, 
+	ended_at BIGINT, 
+	CONSTRAINT pk_voices PRIMARY KEY (number), 
+	CONSTRAINT fk_voices_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_voices_id UNIQUE (id)
+);
+
+CREATE INDEX ix_voices_workspace_id_number ON voices (workspace_id, number);
+
+CREATE TABLE webhooks (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	url TEXT NOT NULL, 
+	events TEXT NOT NULL, 
+	secret TEXT NOT NULL, 
+	old_secret TEXT, 
+	old_secret_expires_at BIGINT, 
+	disabled_at BIGINT, 
+	disabled_reason TEXT, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_webhooks PRIMARY KEY (number), 
+	CONSTRAINT fk_webhooks_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_webhooks_id UNIQUE (id)
+);
+
+CREATE INDEX ix_webhooks_workspace_id_number ON webhooks (workspace_id, number);
+
+CREATE TABLE webhook_deliveries (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	webhook_id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	event TEXT NOT NULL, 
+	body BLOB NOT NULL, 
+	state TEXT NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	lease TEXT, 
+	next_at BIGINT, 
+	created_at BIGINT NOT NULL, 
+	ended_at BIGINT, 
+	CONSTRAINT pk_webhook_deliveries PRIMARY KEY (number), 
+	CONSTRAINT fk_webhook_deliveries_webhook_id FOREIGN KEY(webhook_id) REFERENCES webhooks (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_webhook_deliveries_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_webhook_deliveries_id UNIQUE (id)
+);
+
+CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
+
+CREATE INDEX ix_webhook_deliveries_webhook_id_number ON webhook_deliveries (webhook_id, number);
+
+CREATE TABLE webhook_attempts (
+	number INTEGER NOT NULL, 
+	delivery_id TEXT NOT NULL, 
+	status INTEGER, 
+	error TEXT, 
+	answer BLOB, 
+	took_ms BIGINT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_webhook_attempts PRIMARY KEY (number), 
+	CONSTRAINT fk_webhook_attempts_delivery_id FOREIGN KEY(delivery_id) REFERENCES webhook_deliveries (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_webhook_attempts_delivery_id ON webhook_attempts (delivery_id);
+
+CREATE INDEX ix_queue_entries_ready ON queue_entries (kind, priority DESC, id) WHERE state = 'ready';
+
+CREATE TABLE segments (
+	workspace_id TEXT NOT NULL, 
+	"key" BLOB NOT NULL, 
+	blob TEXT NOT NULL, 
+	bytes BIGINT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_segments PRIMARY KEY (workspace_id, "key"), 
+	CONSTRAINT fk_segments_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
+);
+
+CREATE TABLE job_segments (
+	job_id TEXT NOT NULL, 
+	"key" BLOB NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	CONSTRAINT pk_job_segments PRIMARY KEY (job_id, "key"), 
+	CONSTRAINT fk_job_segments_job_id FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_job_segments_workspace_id_key ON job_segments (workspace_id, "key");
+
+CREATE TABLE signing_keys (
+	purpose TEXT NOT NULL, 
+	secret BLOB NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_signing_keys PRIMARY KEY (purpose)
+);
+
+INSERT INTO alembic_version VALUES ('0003');
 
