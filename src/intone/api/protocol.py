@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from intone.api.cycle import Cycle
 from intone.api.dialect import RequestContext, neutral_envelope
-from intone.api.trailers import TrailingCycle
 from intone.core.ids import new_id
 from intone.errors import InvalidInputError
 
@@ -60,8 +60,8 @@ class EnvelopeProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # The cycle has not begun: its task runs only when this has returned.
         if self.scope["http_version"] == "1.1" and type(self.cycle) is RequestResponseCycle:
-            self.cycle.__class__ = TrailingCycle
-            cast("TrailingCycle", self.cycle).offer()
+            self.cycle.__class__ = Cycle
+            cast("Cycle", self.cycle).offer()
 
     def on_message_complete(self) -> None:
         """A body is whole."""

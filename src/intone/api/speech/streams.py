@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from litestar.response.base import ASGIResponse
 
+from intone.api.cycle import TRAILERS
 from intone.api.events import Event, frame
 from intone.api.speech.errors import code_of
 from intone.api.speech.schemas import AudioDelta, AudioDone, StreamError, SwitchNote, Usage
-from intone.api.trailers import TRAILERS
 from intone.audio.formats import FORMATS
 from intone.errors import IntoneError
 

@@ -6,14 +6,32 @@ import contextlib
 import pytest
 import uvicorn
 
+from intone.api.cycle import TRAILERS
 from intone.api.protocol import EnvelopeProtocol
-from intone.api.trailers import TRAILERS
 
 BODY, LAST = {"type": "http.response.body"}, {"type": TRAILERS, "more_trailers": False}
 
 
+CUT_OFF = asyncio.Event()
+
+
+async def endless(receive, send):
+    """Sends until the client has gone."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    gone = asyncio.create_task(receive())
+    while not gone.done():
+        await send({**BODY, "body": bytes(65536), "more_body": True})
+        await asyncio.sleep(0)
+    assert gone.result()["type"] == "http.disconnect"
+    CUT_OFF.set()
+
+
 async def app(scope, receive, send):
     """Answers `/plain` without trailers, and all else with them where it may."""
+    if scope["path"] == "/endless":
+        await receive()
+        await endless(receive, send)
+        return
     trails = scope["path"] != "/plain" and TRAILERS in scope.get("extensions", {})
     headers = [(b"x-may", str(TRAILERS in scope.get("extensions", {})).encode())]
     await send(
@@ -68,3 +86,12 @@ async def test_a_client_of_http_1_0_is_offered_none(port):
 async def test_the_connection_is_closed_behind_the_trailers_where_the_client_wants_it(port):
     answer = await ask(port, request(b"/", connection=b"close"))
     assert answer.endswith(b"0\r\nx-end: known at last\r\n\r\n")
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(port, monkeypatch):
+    monkeypatch.setattr("intone.api.cycle._STUCK_S", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(request(b"/endless"))
+    async with asyncio.timeout(20):
+        await CUT_OFF.wait()  # the application is told, although nobody has closed anything
+    writer.close()
