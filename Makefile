@@ -13,7 +13,7 @@ help:
 	@echo "make serve   start the server (data in ./intone-data)"
 	@echo "make test    install and run the tests"
 	@echo "make lint    ruff, mypy --strict, import-linter"
-	@echo "make bench   measure speed and memory, as ratios within one run"
+	@echo "make bench   measure speed and memory, as ratios within one run; installs a peer of its own"
 	@echo "make chaos   long tests with kill -9 and full disks"
 
 # uv comes by pip when it is not on the path; what it installs is pinned in uv.lock.

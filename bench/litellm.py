@@ -133,7 +133,7 @@ def _rows(ours: _Gateway, theirs: _Gateway, pinned: str) -> list[Row]:
         Row(
             "litellm",
             "memory under load by its",
-            ours.busy_mb / theirs.busy_mb,
+            ours.busy_mb / theirs.busy_mb if theirs.busy_mb else None,  # only Linux tells
             "×",
             at_most(1 / 3),
             f"{ours.busy_mb:.0f} MB / {theirs.busy_mb:.0f} MB, engine process included;"

@@ -58,12 +58,11 @@ class Server:
             return float("nan")
 
     def memory_mb(self) -> float:
-        """Proportional set size of it and its children, in MB (10⁶ bytes).
-
-        Raises:
-            OSError: The system does not tell; only Linux does.
-        """
-        return sum(share_mb(member) for member in family(self.pid))
+        """Proportional set size of it and its children, in MB (10⁶ bytes); NaN where unknown."""
+        try:
+            return sum(share_mb(member) for member in family(self.pid))
+        except OSError:
+            return float("nan")
 
 
 @contextmanager

@@ -45,6 +45,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: Address to listen on; the default is reachable from this machine alone.
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8420
+    #: Where clients reach this server, for links in webhooks and answers; by default where they
+    #: have asked, and in webhooks the address it listens on.
+    public_url: str | None = None
     #: postgresql://… instead of a SQLite file in the data folder.
     database_url: str | None = None
     #: Whether `serve` also renders; without, start `intone worker` beside it.

@@ -7,7 +7,10 @@ status codes and envelope.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "AuthorizationPendingError",
@@ -23,8 +26,14 @@ __all__ = [
     "InvalidDeviceCodeError",
     "InvalidInputError",
     "LeaseLostError",
+    "MediaBrokenError",
+    "MediaError",
+    "MediaHasNoAudioError",
+    "MediaTooLongError",
+    "MediaTooShortError",
     "NotFoundError",
     "PayloadTooLargeError",
+    "PlanFeatureError",
     "PolicyBlockedError",
     "ProviderAuthError",
     "ProviderBusyError",
@@ -34,11 +43,22 @@ __all__ = [
     "ProviderTimeoutError",
     "QuotaExceededError",
     "RateLimitedError",
+    "SampleClippedError",
+    "SampleNoisyError",
+    "SampleNotSpeechError",
+    "SampleRejectedError",
+    "SampleSilentError",
+    "SampleTooShortError",
+    "SignatureError",
     "SpendLimitError",
     "StorageFullError",
+    "TooManyUploadsError",
     "UnauthenticatedError",
     "UnavailableError",
     "UnknownModelError",
+    "UnsupportedMediaError",
+    "UploadUsedError",
+    "VoiceNotReadyError",
 ]
 
 
@@ -84,6 +104,93 @@ class PayloadTooLargeError(InvalidInputError):
     code = "payload_too_large"
 
 
+class MediaError(InvalidInputError):
+    """The file that was sent cannot be used."""
+
+
+class UnsupportedMediaError(MediaError):
+    """The file is not audio that is accepted; send WAV, MP3, FLAC, Ogg (Opus, Vorbis) or M4A."""
+
+    code = "unsupported_media"
+
+
+class MediaTooLongError(MediaError):
+    """The audio is longer than is accepted; send a shorter piece of it."""
+
+    code = "media_too_long"
+
+
+class MediaTooShortError(MediaError):
+    """The audio is too short to be of use."""
+
+    code = "media_too_short"
+
+
+class MediaHasNoAudioError(MediaError):
+    """There is no audio in the file."""
+
+    code = "media_has_no_audio"
+
+
+class MediaBrokenError(MediaError):
+    """The file is damaged or cut off: its audio cannot be decoded."""
+
+    code = "media_broken"
+
+
+class VoiceNotReadyError(InvalidInputError):
+    """This voice is still being made, or could not be made; ask for it to see which."""
+
+    code = "voice_not_ready"
+
+
+class SampleRejectedError(InvalidInputError):
+    """No voice can be made of these samples.
+
+    Args:
+        message: As of every error.
+        analysis: What was found in the samples; of JSON's types.
+    """
+
+    code = "sample_rejected"
+
+    def __init__(
+        self, message: str | None = None, *, analysis: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.analysis = analysis
+
+
+class SampleTooShortError(SampleRejectedError):
+    """There is too little speech in the samples; send at least five seconds of it."""
+
+    code = "sample_too_short"
+
+
+class SampleSilentError(SampleRejectedError):
+    """There is nothing to be heard in the samples; send louder ones."""
+
+    code = "sample_silent"
+
+
+class SampleClippedError(SampleRejectedError):
+    """The samples are clipped: they were recorded too loudly; record them anew."""
+
+    code = "sample_clipped"
+
+
+class SampleNoisyError(SampleRejectedError):
+    """There is too much noise in the samples; record them in a quieter place."""
+
+    code = "sample_noisy"
+
+
+class SampleNotSpeechError(SampleRejectedError):
+    """What is to be heard in the samples is not one speaker's voice; send speech alone."""
+
+    code = "sample_not_speech"
+
+
 class UnauthenticatedError(IntoneError):
     """The credential is missing, invalid, expired or revoked."""
 
@@ -94,6 +201,18 @@ class ForbiddenError(IntoneError):
     """The credential is valid but does not allow this."""
 
     code = "forbidden"
+
+
+class SignatureError(ForbiddenError):
+    """The address has expired, or its signature is not ours; ask for a new one."""
+
+    code = "invalid_signature"
+
+
+class TooManyUploadsError(ForbiddenError):
+    """The workspace keeps as many uploads as it may; delete some, or wait until they expire."""
+
+    code = "too_many_uploads"
 
 
 class AuthorizationPendingError(IntoneError):
@@ -107,6 +226,21 @@ class DeviceCodeExpiredError(IntoneError):
     """This login was not approved in time; begin a new one."""
 
     code = "expired_token"
+
+
+class PlanFeatureError(ForbiddenError):
+    """The workspace's plan does not include this.
+
+    Args:
+        feature_code: What clients are told, e.g. `public_api_requires_scale`.
+        message: One sentence that says what is missing.
+    """
+
+    code = "plan_feature"
+
+    def __init__(self, feature_code: str, message: str | None = None) -> None:
+        super().__init__(message)
+        self.feature_code = feature_code
 
 
 class PolicyBlockedError(IntoneError):
@@ -149,6 +283,12 @@ class IdempotencyConflictError(IntoneError):
     """This Idempotency-Key was used with a different request body; use a new key."""
 
     code = "idempotency_conflict"
+
+
+class UploadUsedError(IntoneError):
+    """Something was sent to this address before; ask for a new one."""
+
+    code = "upload_used"
 
 
 class RateLimitedError(IntoneError):

@@ -77,6 +77,7 @@ def create_server_app(runtime: Runtime) -> Litestar:
         readiness=runtime.ready,
         metrics=Metrics(runtime.registry),
         limits=BodyLimits(settings.max_body_bytes, settings.body_timeout_s),
+        public_url=settings.public_url,
         lifespan=[background],
     )
 

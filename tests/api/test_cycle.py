@@ -90,7 +90,7 @@ async def test_the_connection_is_closed_behind_the_trailers_where_the_client_wan
 
 async def test_a_client_that_takes_nothing_is_cut_off(port, monkeypatch):
     monkeypatch.setattr("intone.api.cycle._STUCK_S", 0.2)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.write(request(b"/endless"))
     async with asyncio.timeout(20):
         await CUT_OFF.wait()  # the application is told, although nobody has closed anything

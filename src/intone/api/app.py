@@ -30,7 +30,7 @@ def create_app(
     readiness: Callable[[], Awaitable[Mapping[str, str]]],
     metrics: Metrics | None = None,
     limits: BodyLimits | None = None,
-    public_url: str = "/",
+    public_url: str | None = None,
     lifespan: Sequence[Callable[[Litestar], AbstractAsyncContextManager[Any]]] = (),
 ) -> Litestar:
     """Put an application together; nothing is started.
@@ -42,7 +42,7 @@ def create_app(
         readiness: Answers `/ready`: by name, `ok` or a sentence about what is wrong.
         metrics: Where requests are counted; a fresh one by default.
         limits: What a request body may be; 1 MiB within 30 seconds by default.
-        public_url: Where clients find this server, for the OpenAPI document.
+        public_url: Where clients find this server, for links; None where they know better.
         lifespan: Context managers around the server's life.
     """
     metrics = metrics or Metrics()
@@ -55,7 +55,7 @@ def create_app(
         ],
         exception_handlers={Exception: render},
         lifespan=list(lifespan),
-        openapi_config=openapi_config(public_url),
+        openapi_config=openapi_config(public_url or "/"),
         request_max_body_size=None,  # the platform counts, and answers in the envelope
         logging_config=None,
         debug=False,
@@ -63,6 +63,7 @@ def create_app(
     )
     _complete_options(app)
     app.state.core = core
+    app.state.public_url = public_url
     app.asgi_handler = Platform(app.asgi_handler, render, metrics, limits or BodyLimits())
     return app
 

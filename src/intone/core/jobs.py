@@ -18,9 +18,14 @@ from intone.errors import IntoneError, LeaseLostError, NotFoundError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from intone.core.recordings import Recording
     from intone.queue.base import Claim, Queue
     from intone.storage.database import Row, Transaction
+
+    #: Tells whoever wants to know that a job has ended, in the transaction that ends it.
+    Announce = Callable[[Transaction, "Job"], None]
 
 __all__ = [
     "ENDED",
@@ -31,11 +36,14 @@ __all__ = [
     "advance",
     "begin",
     "cancel",
+    "expire",
     "fail",
     "find",
+    "find_anywhere",
     "finish",
     "give_back",
     "insert",
+    "page",
 ]
 
 JobState = Literal["queued", "running", "enhancing", "ready", "failed", "cancelled"]
@@ -68,7 +76,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     style: str = "neutral"
     #: Speed multiplier.
     rate: float = 1.0
-    #: Of the recording: pcm, wav or mp3.
+    #: Of the recording, see `intone.audio.formats.FORMATS`.
     format: str = "pcm"
     #: In Hz.
     sample_rate: int = 24_000
@@ -79,6 +87,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 class Job:
     """A job as it stands. Times are milliseconds since the epoch."""
 
+    #: Counts up with every job; where a page of a list ends.
+    number: int
     id: str
     workspace_id: str
     dialect: str
@@ -105,7 +115,7 @@ INSERT INTO jobs
 VALUES (:id, :workspace_id, :dialect, 'queued', :spec, :tag, :hold_id, 0, 0, :now)
 """
 _SELECT = f"""
-SELECT j.id, j.workspace_id, j.dialect, j.state, j.spec, j.tag, j.progress, j.attempts,
+SELECT j.number, j.id, j.workspace_id, j.dialect, j.state, j.spec, j.tag, j.progress, j.attempts,
   j.error_code, j.error_message, j.error_retryable,
   j.created_at, j.started_at, j.ended_at, j.expires_at,
   {recordings.COLUMNS}
@@ -116,6 +126,24 @@ _FIND = (
     + """
 WHERE j.id = :id AND j.workspace_id = :workspace_id
   AND (j.expires_at IS NULL OR j.expires_at > :now)
+"""
+)
+_FIND_ANYWHERE = (
+    _SELECT
+    + """
+WHERE j.id = :id AND (j.expires_at IS NULL OR j.expires_at > :now)
+"""
+)
+#: No number is as large.
+_LAST = 2**62
+_PAGE = (
+    _SELECT
+    + """
+WHERE j.workspace_id = :workspace_id AND j.dialect = :dialect AND j.number < :before
+  AND (j.expires_at IS NULL OR j.expires_at > :now)
+  AND (:states = '' OR :states LIKE '% ' || j.state || ' %')
+  AND (:voice = '' OR j.spec LIKE :voice ESCAPE '!')
+ORDER BY j.number DESC LIMIT :limit
 """
 )
 # Claims are numbered, so one that is overtaken before it begins can be told from its successor.
@@ -196,6 +224,64 @@ def find(tx: Transaction, workspace_id: str, job_id: str) -> Job:
     return _job(row)
 
 
+def page(
+    tx: Transaction,
+    workspace_id: str,
+    dialect: str,
+    *,
+    limit: int,
+    before: int | None = None,
+    states: Sequence[JobState] = (),
+    voice: str | None = None,
+) -> list[Job]:
+    """The workspace's jobs that came by a dialect, newest first.
+
+    Args:
+        tx: The unit of work.
+        workspace_id: Whose jobs.
+        dialect: By which API they came.
+        limit: Most jobs returned.
+        before: Only jobs with a number below this one: where the page before ended.
+        states: Only jobs in one of these states; all where empty.
+        voice: Only jobs with this voice's slug.
+    """
+    named = "" if voice is None else voice.replace("!", "!!").replace("_", "!_").replace("%", "!%")
+    rows = tx.all(
+        _PAGE,
+        workspace_id=workspace_id,
+        dialect=dialect,
+        before=_LAST if before is None else before,
+        states="".join(f" {state} " for state in states),
+        voice=f'%"voice":"{named}"%' if named else "",
+        now=now_ms(),
+        limit=limit,
+    )
+    return [_job(row) for row in rows]
+
+
+def find_anywhere(tx: Transaction, job_id: str) -> Job:
+    """The job of that id, whosever it is: for callers who have proved otherwise that they may.
+
+    Raises:
+        NotFoundError: There is none, or it has expired.
+    """
+    row = tx.one(_FIND_ANYWHERE, id=job_id, now=now_ms())
+    if row is None:
+        raise NotFoundError("There is no such job, or it has expired.")
+    return _job(row)
+
+
+def expire(tx: Transaction, workspace_id: str, job_id: str) -> None:
+    """Have an ended job be gone from now on; the next sweep erases what is left of it."""
+    tx.execute(
+        "UPDATE jobs SET expires_at = :now WHERE id = :id AND workspace_id = :workspace_id"
+        " AND ended_at IS NOT NULL",
+        id=job_id,
+        workspace_id=workspace_id,
+        now=now_ms(),
+    )
+
+
 def begin(tx: Transaction, queue: Queue, claim: Claim) -> Job | None:
     """Take the job up under a fresh lease; None where it has ended, and its entry ends as well.
 
@@ -227,8 +313,24 @@ def advance(
         raise LeaseLostError
 
 
-def finish(tx: Transaction, queue: Queue, claim: Claim, job: Job, recording: Recording) -> None:
+def finish(
+    tx: Transaction,
+    queue: Queue,
+    claim: Claim,
+    job: Job,
+    recording: Recording,
+    *,
+    announce: Announce | None = None,
+) -> None:
     """End the job with its recording, charge it and end its queue entry.
+
+    Args:
+        tx: The unit of work.
+        queue: Where its entry is.
+        claim: Under which it was rendered.
+        job: As it was begun.
+        recording: What came of it.
+        announce: Tells of the job as it then stands, in the same transaction.
 
     Raises:
         LeaseLostError: Another worker has it, or it was cancelled.
@@ -237,10 +339,28 @@ def finish(tx: Transaction, queue: Queue, claim: Claim, job: Job, recording: Rec
     recordings.insert(tx, job.id, recording)
     ledger.settle(tx, hold_id)
     queue.complete(tx, claim)
+    if announce is not None:
+        announce(tx, _as_it_stands(tx, job.id))
 
 
-def fail(tx: Transaction, queue: Queue, claim: Claim, job: Job, error: IntoneError) -> None:
+def fail(
+    tx: Transaction,
+    queue: Queue,
+    claim: Claim,
+    job: Job,
+    error: IntoneError,
+    *,
+    announce: Announce | None = None,
+) -> None:
     """End the job without a recording, give its hold back and keep its entry as a dead letter.
+
+    Args:
+        tx: The unit of work.
+        queue: Where its entry is.
+        claim: Under which it was rendered.
+        job: As it was begun.
+        error: Why.
+        announce: As of `finish`.
 
     Raises:
         LeaseLostError: Another worker has it, or it was cancelled.
@@ -248,6 +368,8 @@ def fail(tx: Transaction, queue: Queue, claim: Claim, job: Job, error: IntoneErr
     hold_id = _end(tx, claim, job, state="failed", error=error)
     ledger.release(tx, hold_id)
     queue.bury(tx, claim, f"{error.code}: {error.message}")
+    if announce is not None:
+        announce(tx, _as_it_stands(tx, job.id))
 
 
 def give_back(tx: Transaction, queue: Queue, claim: Claim, delay_ms: int) -> None:
@@ -310,6 +432,12 @@ def _end(
     return hold_id
 
 
+def _as_it_stands(tx: Transaction, job_id: str) -> Job:
+    row = tx.one(_SELECT + "WHERE j.id = :id", id=job_id)
+    assert row is not None
+    return _job(row)
+
+
 def _turn(now: int, backlog: int) -> int:
     """The queue's priority of a job that comes now: less, the more its workspace has waiting.
 
@@ -327,6 +455,7 @@ def _expiry(order: Order, now: int) -> int:
 
 def _job(row: Row) -> Job:
     return Job(
+        number=row["number"],
         id=row["id"],
         workspace_id=row["workspace_id"],
         dialect=row["dialect"],

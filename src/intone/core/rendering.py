@@ -14,6 +14,7 @@ import errno
 import random
 import time
 from contextlib import aclosing, suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,10 +32,11 @@ from intone.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from intone.core.job_metrics import JobMetrics
-    from intone.core.jobs import Job
+    from intone.core.jobs import Announce, Job
     from intone.core.synthesis import Synthesizer
     from intone.core.voices import VoiceCatalogue
     from intone.core.watch import Watchers
@@ -66,7 +68,10 @@ def spool_path(spool: Path, job_id: str, attempt: int) -> Path:
 
 
 class Renderer:
-    """Renders jobs; `run` is the worker's handler for them."""
+    """Renders jobs; `run` is the worker's handler for them.
+
+    `announce` tells, by dialect, of each job that has ended.
+    """
 
     def __init__(
         self,
@@ -79,8 +84,10 @@ class Renderer:
         watchers: Watchers,
         metrics: JobMetrics,
         spool: Path,
+        announce: Mapping[str, Announce] = MappingProxyType({}),
     ) -> None:
         self._database = database
+        self._announce = announce
         self._queue = queue
         self._blobs = blobs
         self._voices = voices
@@ -132,7 +139,14 @@ class Renderer:
             await self._perform(claim, job, take, blob)
         recording = take.recording(blob)
         try:
-            await self._database.write(jobs.finish, self._queue, claim, job, recording)
+            await self._database.write(
+                jobs.finish,
+                self._queue,
+                claim,
+                job,
+                recording,
+                announce=self._announce.get(job.dialect),
+            )
         except LeaseLostError:
             # Only then is it sure that no row names the blob: what fails otherwise, or is
             # cancelled, may have been committed all the same.
@@ -197,7 +211,14 @@ class Renderer:
         _log.error("job.failed", job=job.id, error=error.code, message=error.message)
         self._metrics.failed()
         try:
-            await self._database.write(jobs.fail, self._queue, claim, job, error)
+            await self._database.write(
+                jobs.fail,
+                self._queue,
+                claim,
+                job,
+                error,
+                announce=self._announce.get(job.dialect),
+            )
         except UnavailableError as full:
             # Not even the failure can be written now; the lease runs out and another try begins.
             _log.warning("job.end_not_written", job=job.id, error=full.code)

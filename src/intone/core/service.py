@@ -12,11 +12,11 @@ from intone.core.submission import submit
 from intone.errors import IntoneError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from intone.core.access import Access, Principal
     from intone.core.idempotency import StoredReply
-    from intone.core.jobs import Job
+    from intone.core.jobs import Job, JobState
     from intone.core.ledger import Balance, Meter
     from intone.core.limits import RateLimiter
     from intone.core.listening import Listening
@@ -72,7 +72,7 @@ class Core:
             StorageFullError: There is no room to write it down.
         """
         try:
-            await self._allow(principal, submission.order.text)
+            await self._allow(principal, submission)
         except IntoneError:
             # A request accepted before keeps its reply, whatever the rules have become since.
             key, workspace_id = submission.idempotency, submission.workspace_id
@@ -81,12 +81,13 @@ class Core:
             raise
         return await self.database.write(submit, self.queue, submission)
 
-    async def _allow(self, principal: Principal, text: str) -> None:
-        longest = principal.plan.max_input_characters
+    async def _allow(self, principal: Principal, submission: Submission) -> None:
+        text, longest = submission.order.text, submission.max_characters
+        if longest is None:
+            longest = principal.plan.max_input_characters
         if len(text) > longest:
             raise InvalidInputError(
-                f"The text has {len(text):,} characters;"
-                f" the plan {principal.plan.name!r} allows {longest:,}."
+                f"The text has {len(text):,} characters; at most {longest:,} are allowed here."
             )
         await self.policy.check(text)
 
@@ -98,6 +99,27 @@ class Core:
         """
         return await self.database.read(jobs.find, principal.workspace_id, job_id)
 
+    async def list_jobs(
+        self,
+        principal: Principal,
+        dialect: str,
+        *,
+        limit: int,
+        before: int | None = None,
+        states: Sequence[JobState] = (),
+        voice: str | None = None,
+    ) -> list[Job]:
+        """The workspace's jobs that came by a dialect, newest first; see `jobs.page`."""
+        return await self.database.read(
+            jobs.page,
+            principal.workspace_id,
+            dialect,
+            limit=limit,
+            before=before,
+            states=states,
+            voice=voice,
+        )
+
     async def cancel(self, principal: Principal, job_id: str) -> Job:
         """End a job that has not ended; returns it as it then stands.
 
@@ -107,6 +129,15 @@ class Core:
         job = await self.database.write(jobs.cancel, self.queue, principal.workspace_id, job_id)
         self.watchers.publish(job_id)
         return job
+
+    async def erase(self, principal: Principal, job_id: str) -> None:
+        """End a job that has not ended, and have it be gone with its audio.
+
+        Raises:
+            NotFoundError: There is none, or it has expired.
+        """
+        await self.cancel(principal, job_id)
+        await self.database.write(jobs.expire, principal.workspace_id, job_id)
 
     async def watch(self, principal: Principal, job_id: str) -> AsyncIterator[Job]:
         """The job now, and again at each change of state or progress, until it has ended.

@@ -37,6 +37,8 @@ class Submission:
     reply: RenderReply
     idempotency: IdempotencyKey | None = None
     tag: str | None = None
+    #: Longest text accepted, in characters; None: what the plan says.
+    max_characters: int | None = None
 
 
 def submit(tx: Transaction, queue: Queue, submission: Submission) -> StoredReply:

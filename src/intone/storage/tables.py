@@ -225,6 +225,10 @@ jobs = Table(
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("expires_at", BigInteger),
+    # Of how many segments the recording is made, and how many of these other jobs had spoken;
+    # NULL where none are looked for.
+    Column("segments", Integer),
+    Column("segments_reused", Integer),
     Index("ix_jobs_workspace_id_number", "workspace_id", "number"),
     Index("ix_jobs_expires_at", "expires_at"),
 )
@@ -408,9 +412,13 @@ segments = Table(
     metadata,
     Column("workspace_id", Text, ForeignKey("workspaces.id"), primary_key=True),
     Column("key", LargeBinary, primary_key=True),  # SHA-256 of all that decides how it sounds
-    Column("blob", Text, nullable=False),  # path in the blob store
+    Column("voice", Text, nullable=False),  # slug
+    Column("blob", Text, nullable=False, index=True),  # path in the blob store of its pack
+    Column("start", BigInteger, nullable=False),  # where in the pack it begins
     Column("bytes", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),  # of those bytes
     Column("created_at", BigInteger, nullable=False),
+    Index("ix_segments_workspace_id_voice", "workspace_id", "voice"),
 )
 
 #: Which segments a job's recording is made of.

@@ -75,6 +75,7 @@ def split(
     first_limit: int = 90,
     limit: int = 400,
     max_characters: int = 4096,
+    together: bool = True,
 ) -> Iterator[Segment]:
     """Split a text into segments, lazily and in order.
 
@@ -89,10 +90,13 @@ def split(
         limit: Longest segment in characters.
         max_characters: Longest `spoken` of a segment; what grows past it in normalising is
             split again.
+        together: Whether short sentences of a paragraph share a segment. Where each has its own,
+            another text with the same sentence has the same segment.
     """
     waiting: Segment | None = None
     index = 0
-    for piece in _pack(text, _pieces(text, language, limit), first_limit, limit):
+    pieces = _pieces(text, language, limit)
+    for piece in _pack(text, pieces, first_limit, limit, together=together):
         for segment in _segments(text, piece, language, max_characters):
             if waiting:
                 yield waiting
@@ -112,7 +116,9 @@ def _segments(text: str, piece: _Piece, language: str, max_characters: int) -> I
     yield Segment(0, " ".join(raw.split()), spoken, piece.start, piece.end, _PAUSES[piece.ending])
 
 
-def _pack(text: str, pieces: Iterator[_Piece], first_limit: int, limit: int) -> Iterator[_Piece]:
+def _pack(
+    text: str, pieces: Iterator[_Piece], first_limit: int, limit: int, *, together: bool
+) -> Iterator[_Piece]:
     """Join short sentences of one paragraph, up to a length that grows from segment to segment."""
     target = first_limit
     opening = True
@@ -129,7 +135,8 @@ def _pack(text: str, pieces: Iterator[_Piece], first_limit: int, limit: int) -> 
                 yield from clauses
                 target = min(2 * target, limit)
             continue
-        if held and (held.ending == "paragraph" or piece.end - held.start > target):
+        is_full = not together or (held is not None and piece.end - held.start > target)
+        if held and (held.ending == "paragraph" or is_full):
             yield held
             held = None
             target = min(2 * target, limit)

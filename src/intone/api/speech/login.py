@@ -18,6 +18,7 @@ from litestar import Request, Response, get, post
 from litestar.params import QueryParameter
 from msgspec import UNSET
 
+from intone.api.addresses import server_url
 from intone.api.auth import SECURITY, credential_of, principal_of, require
 from intone.api.bodies import read_json
 from intone.api.described import JSON, Answer, describe
@@ -216,12 +217,8 @@ def _user_id(principal: Principal) -> str:
 
 
 def _page_url(request: Req) -> str:
-    """The page's address, as the caller reaches this server; only the caller is told it."""
-    path = request.scope["path"].replace("device-code", "device")
-    url = request.url.with_replacements(path=path, query="")
-    if request.headers.get("x-forwarded-proto") == "https":
-        url = url.with_replacements(scheme="https")
-    return str(url)
+    """The page's address, below the prefix that the caller has used."""
+    return server_url(request) + request.scope["path"].replace("device-code", "device")
 
 
 def _address(request: Req) -> str:

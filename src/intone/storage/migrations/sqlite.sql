@@ -104,7 +104,7 @@ CREATE TABLE jobs (
 	created_at BIGINT NOT NULL, 
 	started_at BIGINT, 
 	ended_at BIGINT, 
-	expires_at BIGINT, 
+	expires_at BIGINT, segments INTEGER, segments_reused INTEGER, 
 	CONSTRAINT pk_jobs PRIMARY KEY (number), 
 	CONSTRAINT fk_jobs_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
 	CONSTRAINT uq_jobs_id UNIQUE (id)
@@ -348,12 +348,19 @@ CREATE INDEX ix_queue_entries_ready ON queue_entries (kind, priority DESC, id) W
 CREATE TABLE segments (
 	workspace_id TEXT NOT NULL, 
 	"key" BLOB NOT NULL, 
+	voice TEXT NOT NULL, 
 	blob TEXT NOT NULL, 
+	start BIGINT NOT NULL, 
 	bytes BIGINT NOT NULL, 
+	sha256 BLOB NOT NULL, 
 	created_at BIGINT NOT NULL, 
 	CONSTRAINT pk_segments PRIMARY KEY (workspace_id, "key"), 
 	CONSTRAINT fk_segments_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id)
 );
+
+CREATE INDEX ix_segments_blob ON segments (blob);
+
+CREATE INDEX ix_segments_workspace_id_voice ON segments (workspace_id, voice);
 
 CREATE TABLE job_segments (
 	job_id TEXT NOT NULL, 

@@ -173,14 +173,21 @@ def _create_segments() -> None:
         "segments",
         sa.Column("workspace_id", sa.Text(), nullable=False),
         sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("voice", sa.Text(), nullable=False),
         sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["workspace_id"], ["workspaces.id"], name=op.f("fk_segments_workspace_id")
         ),
         sa.PrimaryKeyConstraint("workspace_id", "key", name=op.f("pk_segments")),
     )
+    op.create_index(op.f("ix_segments_blob"), "segments", ["blob"])
+    op.create_index("ix_segments_workspace_id_voice", "segments", ["workspace_id", "voice"])
+    op.add_column("jobs", sa.Column("segments", sa.Integer()))
+    op.add_column("jobs", sa.Column("segments_reused", sa.Integer()))
 
 
 def _create_job_segments() -> None:

@@ -1,0 +1,91 @@
+"""Signed addresses of audio (seed 002): they work for ten minutes, without a key, for reading.
+
+The whole of an address is signed or compared letter by letter, so that none but those given out
+leads anywhere; one that was changed or is too old is forbidden, whether or not its audio exists.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from litestar import HttpMethod, Request, route
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter
+from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads annotations
+
+from intone.api.audio import StoredAudio, stored_response
+from intone.api.described import Answer, describe
+from intone.api.generations.gate import core_of
+from intone.api.openapi import operation_id
+from intone.audio.formats import FORMATS
+from intone.core import jobs
+from intone.errors import ForbiddenError, NotFoundError
+
+if TYPE_CHECKING:
+    from intone.core.signing import Signer
+
+__all__ = ["DOWNLOAD_ROUTES", "LIFETIME_S", "download_path"]
+
+#: Seconds for which an address works (seed 002).
+LIFETIME_S: Final = 600
+_PURPOSE: Final = "download"
+_TOKEN: Final = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{1,128})")
+_FORBIDDEN: Final = "This address has expired or was changed; ask for the generation again."
+
+
+async def download_path(signer: Signer, job_id: str, lifetime_s: int = LIFETIME_S) -> str:
+    """The path of a job's audio, signed for as long as that."""
+    expires = int(time.time()) + lifetime_s
+    signature = await signer.sign(_PURPOSE, job_id, expires)
+    return f"/v1/downloads/{job_id.replace('-', '')}.{expires}.{signature}"
+
+
+@route(
+    "/v1/downloads/{token:str}",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    operation_id=operation_id("downloadGeneration"),
+    summary="Download the audio of a generation",
+    tags=["Generations"],
+    security=[],
+    media_type="audio/mpeg",
+    opt=describe(
+        {200: Answer("The audio.", {"audio/mpeg": None})},
+        errors=[ForbiddenError(_FORBIDDEN), NotFoundError("The audio has expired.")],
+    ),
+)
+async def download(
+    request: Request[Any, Any, Any],
+    token: Annotated[
+        str,
+        PathParameter(
+            description="As in `downloadUrl`; nothing else works.",
+            examples=[Example(value="5b2a5b7a6c2d4d409e7b1f25c08e6a1f.1795255487.c2lnbmF0dXJl")],
+        ),
+    ],
+) -> ASGIResponse:
+    """The audio, with `Range`, `HEAD` and `ETag`."""
+    core = core_of(request)
+    parts = _TOKEN.fullmatch(token)
+    if parts is None:
+        raise ForbiddenError(_FORBIDDEN)
+    job_id = str(uuid.UUID(parts[1]))
+    await core.signer.verify(_PURPOSE, job_id, int(parts[2]), parts[3])
+    job = await core.database.read(jobs.find_anywhere, job_id)
+    recording = job.recording
+    if recording is None:
+        raise NotFoundError("The audio has expired.")
+    form = FORMATS[recording.format]
+    stored = StoredAudio(
+        path=recording.blob,
+        size=recording.bytes,
+        etag=recording.sha256[:32],
+        media_type=form.media_type,
+        filename=f"{job_id}.{form.extension}",
+    )
+    return await stored_response(request, stored, core.listening.read)
+
+
+DOWNLOAD_ROUTES = [download]
