@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker: bool = True
     #: How many jobs one process renders at once; 0: twice the number of cores.
     worker_concurrency: _Count = 0
+    #: Whether the engine inside speaks; without it this server only passes on what vendors speak.
+    engine: bool = True
     #: Processes of the local engine; 0: one a core.
     engine_processes: _Count = 0
     #: A plans.toml of your own.
@@ -69,6 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retention_sweep_s: _Seconds = 60.0
     #: Hours a finished job is kept, instead of what its plan says.
     retention_hours: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+
+    #: Whether text that is answered from what was spoken before is charged as well.
+    charge_reused: bool = True
+
+    #: Whether a request to clone a voice must say who has agreed to it.
+    cloning_require_consent: bool = True
 
     #: An identity provider whose access tokens are accepted (its issuer URL).
     oidc_issuer: str | None = None

@@ -17,6 +17,8 @@ from prometheus_client import CollectorRegistry
 from intone.config import listed
 from intone.core import jobs, keys, workspaces
 from intone.core.access import Access
+from intone.core.clone_models import CloneModels
+from intone.core.cloning import Cloning
 from intone.core.job_metrics import JobMetrics
 from intone.core.limits import RateLimiter, Slots
 from intone.core.listening import Listening
@@ -27,10 +29,11 @@ from intone.core.policy import create_policy
 from intone.core.rendering import Renderer
 from intone.core.retention import Retention
 from intone.core.routing import Router
+from intone.core.segment_cache import SegmentCache
 from intone.core.service import Core
 from intone.core.speech import Speech
 from intone.core.synthesis import Synthesizer
-from intone.core.voices import VoiceCatalogue
+from intone.core.voices import ClonedVoices, VoiceCatalogue
 from intone.core.watch import Watchers
 from intone.errors import IntoneError, InvalidInputError
 from intone.machine import usable_cores
@@ -96,7 +99,8 @@ class Runtime:
 
     async def warm_up(self) -> None:
         """Have ready what the first stream would else wait for."""
-        await asyncio.to_thread(_warm_up)
+        if self.settings.engine:
+            await asyncio.to_thread(_warm_up)
         await self.core.listings.listings.voices()
 
     async def work(self) -> None:
@@ -153,8 +157,12 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         queue = open_queue(database)
         await queue.start()
         stack.push_async_callback(queue.close)
+        blobs, spool = BlobStore(settings.data_dir / "blobs"), settings.data_dir / "spool"
+        clone_models = CloneModels(blobs)
         providers = create_providers(
-            settings.providers, processes=settings.engine_processes or None
+            settings.providers,
+            processes=settings.engine_processes or None,
+            engine=settings.engine,
         )
         await stack.enter_async_context(running(providers))
         tokens = _token_verifier(settings)
@@ -167,10 +175,10 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             fail_open=settings.policy_fail_open,
         )
         stack.push_async_callback(policy.close)
-        blobs, spool = BlobStore(settings.data_dir / "blobs"), settings.data_dir / "spool"
         registry = CollectorRegistry()
         job_metrics = JobMetrics(registry)
-        voices, watchers = VoiceCatalogue(providers.values()), Watchers()
+        cloned = ClonedVoices(database, clone_models)
+        voices, watchers = VoiceCatalogue(providers.values(), cloned), Watchers()
         limiter, router = RateLimiter(), Router()
         listings = Listings(providers)
         stack.push_async_callback(listings.close)
@@ -184,6 +192,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         speech = Speech(
             database=database,
             models=models,
+            voices=voices,
             router=router,
             policy=policy,
             limiter=limiter,
@@ -208,6 +217,14 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 listening=Listening(database, blobs, watchers, spool),
                 listings=Catalogue(models, listings),
                 speech=speech,
+                cloning=Cloning(
+                    database=database,
+                    queue=queue,
+                    blobs=blobs,
+                    voices=cloned,
+                    segments=SegmentCache(database, blobs),
+                    requires_consent=settings.cloning_require_consent,
+                ),
             ),
             router=router,
             renderer=Renderer(
@@ -215,10 +232,11 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 queue=queue,
                 blobs=blobs,
                 voices=voices,
-                synthesizer=Synthesizer(providers, router),
+                synthesizer=Synthesizer(providers, router, SegmentCache(database, blobs)),
                 watchers=watchers,
                 metrics=job_metrics,
                 spool=spool,
+                charge_reused=settings.charge_reused,
             ),
             job_metrics=job_metrics,
             registry=registry,

@@ -39,7 +39,7 @@ _KEEP_ALIVE_S = 75
 #: Objects that come to life, less those that went, before the young ones are searched for cycles.
 #: Python's 700 are a few requests' worth, which all live still; their search was an eighth of what
 #: a request costs.
-_YOUNG_OBJECTS = 20_000
+_YOUNG_OBJECTS = 5_000
 #: Connections that may wait to be accepted.
 _BACKLOG = 2048
 

@@ -152,9 +152,8 @@ async def test_how_far_a_vendor_has_read_is_known_by_what_has_come(server):
             size = 0
             while size < len(loud):
                 size += len(await anext(chunks))
-            (characters,) = made.spoken.values()
-            assert 20 <= characters <= 100
-    assert 0 < made.spoken[made.candidate] < 500
+        (characters,) = made.spoken.values()
+        assert 20 <= characters <= 100
 
 
 @pytest.mark.parametrize("form", ["pcm", "wav", "mp3", "flac"])

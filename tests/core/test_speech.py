@@ -21,6 +21,7 @@ from intone.core.policy import create_policy
 from intone.core.retention import Retention
 from intone.core.routing import Router
 from intone.core.speech import Speech
+from intone.core.voices import VoiceCatalogue
 from intone.core.usage import activity, usage
 from intone.errors import (
     BreakerOpenError,
@@ -69,6 +70,7 @@ class Till:
         self.speech = Speech(
             database=database,
             models=models,
+            voices=VoiceCatalogue(providers),
             router=self.router,
             policy=policy or create_policy(),
             limiter=RateLimiter(),

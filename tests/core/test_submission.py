@@ -181,6 +181,7 @@ def core(database, queue, blobs, spool, tmp_path):
         listening=Listening(database, blobs, watchers, spool),
         listings=None,  # not asked here
         speech=None,  # neither
+        cloning=None,  # nor is that
     )
 
 

@@ -1,10 +1,14 @@
 """Files that people send: good ones of every kind, made here, and bad ones of many kinds."""
 
+import functools
 import io
 import struct
+import tempfile
+from pathlib import Path
 
 import av
 import numpy as np
+import soundfile
 
 RATE = 24_000
 
@@ -24,29 +28,38 @@ def tone(seconds, rate=RATE, hertz=440.0, channels=1):
     return np.repeat(wave.astype(np.int16)[None], channels, axis=0)
 
 
-def encoded(kind, seconds=1.0, *, codec=None, rate=None, channels=1, hertz=440.0, options=None):
+def encoded(kind, seconds=1.0, *, codec=None, channels=1, options=None):
     """A file of a kind with a tone in it."""
-    muxer, usual_codec, usual_rate = KINDS.get(kind, (kind, codec, rate))
-    rate = rate or usual_rate
+    muxer, usual, rate = KINDS[kind]
+    with tempfile.TemporaryDirectory() as folder:  # some options have a file read again
+        path = Path(folder) / "file"
+        with av.open(path, "w", format=muxer, options=options or {}) as container:
+            layout = {1: "mono", 2: "stereo"}[channels]
+            stream = container.add_stream(codec or usual, rate=rate, layout=layout)
+            for packet in _packets(stream, tone(seconds, rate, channels=channels), rate, layout):
+                container.mux(packet)
+        return path.read_bytes()
+
+
+def _packets(stream, samples, rate, layout):
+    resampler, fifo = av.AudioResampler(stream.format, stream.layout, rate), av.AudioFifo()
+    for start in range(0, samples.shape[1], 4096):
+        piece = np.ascontiguousarray(samples[:, start : start + 4096].T.reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(piece, format="s16", layout=layout)
+        frame.sample_rate, frame.pts = rate, start
+        for resampled in resampler.resample(frame):
+            fifo.write(resampled)
+        while ready := fifo.read(stream.codec_context.frame_size or 1024):
+            yield from stream.encode(ready)
+    if rest := fifo.read(partial=True):
+        yield from stream.encode(rest)
+    yield from stream.encode(None)
+
+
+def vorbis(seconds=1.0, rate=RATE):
+    """A tone in Ogg Vorbis; PyAV's wheels cannot encode it, libsndfile can."""
     file = io.BytesIO()
-    with av.open(file, "w", format=muxer, options=options or {}) as container:
-        layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
-        stream = container.add_stream(codec or usual_codec, rate=rate, layout=layout)
-        fifo = av.AudioFifo()
-        samples = tone(seconds, rate, hertz, channels)
-        resampler = av.AudioResampler(stream.format, stream.layout, rate)
-        for start in range(0, samples.shape[1], 4096):
-            piece = np.ascontiguousarray(samples[:, start : start + 4096].T.reshape(1, -1))
-            frame = av.AudioFrame.from_ndarray(piece, format="s16", layout=layout)
-            frame.sample_rate = rate
-            frame.pts = start
-            for resampled in resampler.resample(frame):
-                fifo.write(resampled)
-            while ready := fifo.read(stream.codec_context.frame_size or 1024):
-                container.mux(stream.encode(ready))
-        if rest := fifo.read(partial=True):
-            container.mux(stream.encode(rest))
-        container.mux(stream.encode(None))
+    soundfile.write(file, tone(seconds, rate)[0], rate, format="OGG", subtype="VORBIS")
     return file.getvalue()
 
 
@@ -93,6 +106,7 @@ def film(muxer="mp4", codec="mpeg4"):
     return file.getvalue()
 
 
+@functools.cache
 def flac_bomb(seconds=3 * 3600):
     """Hours of silence in a few hundred kilobytes of FLAC."""
     file = io.BytesIO()
@@ -104,3 +118,33 @@ def flac_bomb(seconds=3 * 3600):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
+
+
+def greedy_m4a(entries=10_000_000):
+    """An M4A file whose table of samples says that there are millions of them."""
+
+    def box(name, *content):
+        inside = b"".join(content)
+        return struct.pack(">I4s", len(inside) + 8, name) + inside
+
+    def full(name, *content):
+        return box(name, bytes(4), *content)
+
+    handler = full(b"hdlr", bytes(4), b"soun", bytes(13))
+    entry = box(b"mp4a", bytes(6), b"\0\1", bytes(8), struct.pack(">HHIHH", 1, 16, 0, 44_100, 0))
+    table = box(
+        b"stbl",
+        full(b"stsd", struct.pack(">I", 1), entry),
+        full(b"stts", struct.pack(">III", 1, entries, 1024)),
+        full(b"stsc", struct.pack(">IIII", 1, 1, 1, 1)),
+        full(b"stsz", struct.pack(">II", 1, entries)),
+        full(b"stco", struct.pack(">I", entries), bytes(4 * entries)),
+    )
+    media = box(
+        b"mdia",
+        full(b"mdhd", struct.pack(">IIIIHH", 0, 0, 44_100, 44_100, 0, 0)),
+        handler,
+        box(b"minf", table),
+    )
+    header = full(b"mvhd", bytes(96))
+    return box(b"ftyp", b"M4A ", bytes(4)) + box(b"moov", header, box(b"trak", media))

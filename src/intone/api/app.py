@@ -64,7 +64,10 @@ def create_app(
     _complete_options(app)
     app.state.core = core
     app.state.public_url = public_url
-    app.asgi_handler = Platform(app.asgi_handler, render, metrics, limits or BodyLimits())
+    by_path = {"/": limits or BodyLimits()}
+    for dialect in dialects:
+        by_path |= dialect.body_limits
+    app.asgi_handler = Platform(app.asgi_handler, render, metrics, by_path)
     return app
 
 

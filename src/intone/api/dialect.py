@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -23,12 +23,15 @@ from intone.errors import (
     StorageFullError,
     UnauthenticatedError,
     UnavailableError,
+    UploadUsedError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from litestar.types import ControllerRouterHandler
+
+    from intone.api.middleware import BodyLimits
 
 __all__ = [
     "STATUSES",
@@ -75,6 +78,7 @@ STATUSES: Mapping[type[IntoneError], int] = {
     PolicyBlockedError: 403,
     NotFoundError: 404,
     IdempotencyConflictError: 409,
+    UploadUsedError: 409,
     RateLimitedError: 429,
     UnavailableError: 503,
     StorageFullError: 507,
@@ -109,12 +113,14 @@ class Dialect:
         handlers: Its Litestar controllers, routers and handlers, with their whole paths.
         render_error: Its envelope. Status and body are the dialect's; the platform adds
             X-Request-Id, Retry-After, Allow and WWW-Authenticate.
+        body_limits: What a body may be below some of its paths, where it is not as everywhere.
     """
 
     name: str
     prefixes: tuple[str, ...]
     handlers: Sequence[ControllerRouterHandler]
     render_error: Callable[[IntoneError, RequestContext], Response[Any]]
+    body_limits: Mapping[str, BodyLimits] = field(default_factory=dict)
 
 
 def dialect_of(path: str, dialects: Sequence[Dialect]) -> Dialect | None:

@@ -18,6 +18,8 @@ from intone.core.ids import new_id
 from intone.errors import InvalidInputError, PayloadTooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from litestar.types import ASGIApp, Receive, Send
 
     from intone.api.failures import ErrorRenderer
@@ -57,6 +59,8 @@ class BodyLimits:
     max_bytes: int = 1024 * 1024
     #: Seconds from the request's head to the last byte of its body.
     seconds: float = 30.0
+    #: Where set, a body has time beyond that as long as it comes at this rate, in bytes a second.
+    min_rate: int | None = None
 
 
 class Platform:
@@ -66,13 +70,20 @@ class Platform:
         app: The application.
         render: Renders what fails before the application sees it.
         metrics: Where requests are counted.
-        limits: What a body may be.
+        limits: What a body may be, by the path that a request's path lies under; the longest
+            counts, and `/` is there for all others.
     """
 
     def __init__(
-        self, app: ASGIApp, render: ErrorRenderer, metrics: Metrics, limits: BodyLimits
+        self,
+        app: ASGIApp,
+        render: ErrorRenderer,
+        metrics: Metrics,
+        limits: Mapping[str, BodyLimits],
     ) -> None:
-        self._app, self._render, self._metrics, self._limits = app, render, metrics, limits
+        self._app, self._render, self._metrics = app, render, metrics
+        self._usual = limits["/"]
+        self._special = sorted(limits.items(), key=lambda item: -len(item[0]))[:-1]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -80,7 +91,7 @@ class Platform:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        exchange = Exchange(scope, receive, send, self._limits)
+        exchange = Exchange(scope, receive, send, self._limits_of(scope["path"]))
         scope["state"]["request_id"] = exchange.request_id
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         self._metrics.in_flight += 1
@@ -89,6 +100,12 @@ class Platform:
         finally:
             self._metrics.in_flight -= 1
             self._record(scope, exchange, time.perf_counter() - started)
+
+    def _limits_of(self, path: str) -> BodyLimits:
+        for prefix, limits in self._special:
+            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in {"", "/"}:
+                return limits
+        return self._usual
 
     async def _answer(self, scope: Scope, exchange: Exchange) -> None:
         receive, send = exchange.receive, exchange.send
@@ -214,12 +231,14 @@ class Exchange:
     async def _next_part(self) -> Message:
         if BODY_IS_HERE in self._scope["state"]:  # so there is nothing to wait for
             return await self._receive()
+        rate = self._limits.min_rate
+        more = self._read / rate if rate else 0.0
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self._deadline + more):
                 return await self._receive()
         except TimeoutError:
             self._length = None  # it will not come now either
-            seconds = self._limits.seconds
+            seconds = self._limits.seconds + more
             raise InvalidInputError(
                 f"The request body did not arrive within {seconds:g} seconds."
             ) from None

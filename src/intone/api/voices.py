@@ -7,7 +7,7 @@ session gets `voices`, and everybody else both (wire.md §5).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, cast, get_args
 
 from litestar import Request, Response, get
 from litestar.openapi.spec import Example
@@ -17,23 +17,26 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from intone.api.auth import SECURITY, credential_of, principal_of, require
 from intone.api.described import JSON, Answer, describe
 from intone.api.dialect import Dialect
+from intone.api.generations.voice_schemas import CloneStatus  # noqa: TC001 - msgspec reads it
 from intone.api.queries import refuse_repeated
 from intone.api.speech.catalogue_documentation import VOICE
-from intone.api.speech.catalogue_mapping import speech_voices
+from intone.api.speech.catalogue_mapping import UNKNOWN_LANGUAGE, clone_voice, speech_voices
 from intone.api.speech.catalogue_schemas import SpeechVoice  # noqa: TC001 - msgspec reads it
-from intone.api.speech.errors import speech_envelope
+from intone.api.speech.errors import SpeechEnvelope, speech_envelope
 from intone.core.listings import VoiceFilter
-from intone.errors import InvalidInputError, UnauthenticatedError
+from intone.errors import InvalidInputError, PlanFeatureError, UnauthenticatedError
 from intone.providers.base import Gender
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from litestar.handlers import HTTPRouteHandler
 
     from intone.api.dialect import RequestContext
+    from intone.core.cloned_voices import ClonedVoice
     from intone.core.listings import Catalogue
     from intone.core.service import Core
+    from intone.core.voices import SpeakingClone
     from intone.errors import IntoneError
     from intone.providers.base import ListedVoice, Model, PresetVoice
 
@@ -52,8 +55,11 @@ class VoiceItem(Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     name: str
-    kind: Literal["preset"] = "preset"
-    language: Annotated[str, Meta(description="BCP 47 tag.", examples=["en-US"])]
+    kind: Literal["preset", "cloned"] = "preset"
+    language: Annotated[
+        str, Meta(description="BCP 47 tag; `und` while it is not known.", examples=["en-US"])
+    ]
+    status: Annotated[CloneStatus | UnsetType, Meta(description="Of a cloned voice.")] = UNSET
 
 
 class Voices(Struct, frozen=True, kw_only=True):
@@ -129,6 +135,46 @@ class _Shown:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The cloned voices of one workspace: all of them, and those that can speak."""
+
+    cloned: Sequence[ClonedVoice]
+    speaking: Mapping[str, SpeakingClone]
+
+    @classmethod
+    async def of(cls, core: Core, workspace_id: str) -> Self:
+        """Those of a workspace."""
+        speaking = await core.voices.cloned(workspace_id)
+        return cls(
+            await core.voices.in_every_state(workspace_id), {one.uuid: one for one in speaking}
+        )
+
+    def items_for(self, wanted: VoiceFilter) -> list[VoiceItem]:
+        """Those wanted; of one that cannot speak yet nothing is known that a filter asks for."""
+        return [
+            VoiceItem(
+                id=one.id,
+                name=one.name,
+                kind="cloned",
+                language=voice.languages[0] if voice else UNKNOWN_LANGUAGE,
+                status=one.state,
+            )
+            for one in self.cloned
+            if _accepts(wanted, voice := self.speaking.get(one.id))
+        ]
+
+    def voices_for(self, wanted: VoiceFilter) -> list[SpeechVoice]:
+        """Those wanted that can speak."""
+        return [clone_voice(voice) for voice in self.speaking.values() if _accepts(wanted, voice)]
+
+
+def _accepts(wanted: VoiceFilter, voice: SpeakingClone | None) -> bool:
+    if voice is None:
+        return wanted == VoiceFilter()
+    return wanted.accepts(voice.provider, voice.languages, voice.gender)
+
+
 def voices_dialect() -> Dialect:
     """The one route, with its errors."""
     return Dialect(
@@ -182,9 +228,14 @@ def _route(shown: _Shown) -> HTTPRouteHandler:
         wanted = VoiceFilter(_providers(catalogue, provider), language or "", _gender(gender))
         await shown.freshen(catalogue, core.voices.presets)
         credential = credential_of(request)
+        own = await _Own.of(core, principal_of(request).workspace_id)
         return Voices(
-            items=UNSET if credential.startswith(_VOICES_ONLY) else shown.items_for(wanted),
-            voices=UNSET if credential.startswith(_ITEMS_ONLY) else shown.voices_for(wanted),
+            items=UNSET
+            if credential.startswith(_VOICES_ONLY)
+            else shown.items_for(wanted) + own.items_for(wanted),
+            voices=UNSET
+            if credential.startswith(_ITEMS_ONLY)
+            else shown.voices_for(wanted) + own.voices_for(wanted),
         )
 
     return voices
@@ -213,6 +264,8 @@ def _render_error(error: IntoneError, context: RequestContext) -> Response[Any]:
     """The speech envelope and a `message`; of a bad credential, what all dialects understand."""
     response = speech_envelope(error, context)
     said = response.content
+    if isinstance(error, PlanFeatureError):
+        said = SpeechEnvelope(error.feature_code, error.feature_code, error.message)
     body: Struct = VoicesError(
         error=said.error, code=said.code, details=said.details, message=error.message
     )

@@ -97,6 +97,8 @@ class _Line:
         self._voiced_gain, self._voiceless_gain = min(1, ratio**-0.5), min(1, ratio**0.5)
         self._tracker = PeriodTracker(sample_rate)
         self._reach = math.ceil(2 * sample_rate / LOWEST_HZ)
+        #: However much comes at once, no more than a second of it is taken up together.
+        self._bite = sample_rate
         self._fed = self._returned = 0
         #: The input from `_start` on, with silence before the beginning.
         self._input: NDArray[np.float32] = np.zeros(2 * self._reach, "f4")
@@ -114,6 +116,19 @@ class _Line:
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         import numpy as np
 
+        bites = range(0, len(samples), self._bite)
+        return np.concatenate([self._shift(samples[at : at + self._bite]) for at in bites])
+
+    def finish(self) -> NDArray[np.float32]:
+        import numpy as np
+
+        missing = self._fed - self._returned
+        ready = self.feed(np.zeros(2 * (self._tracker.delay + 2 * self._reach), "f4"))
+        return ready[:missing]
+
+    def _shift(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        import numpy as np
+
         self._fed += len(samples)
         self._input = np.concatenate((self._input, samples))
         periods = self._tracker.feed(samples)
@@ -123,13 +138,6 @@ class _Line:
         self._mark()
         self._put_grains()
         return self._take()
-
-    def finish(self) -> NDArray[np.float32]:
-        import numpy as np
-
-        missing = self._fed - self._returned
-        ready = self.feed(np.zeros(2 * (self._tracker.delay + 2 * self._reach), "f4"))
-        return ready[:missing]
 
     def _period(self, place: float) -> float:
         """The period at a place; 0 where no voice is."""
@@ -151,9 +159,7 @@ class _Line:
                 following = here + self._tracker.hop
                 if period := self._period(following):
                     following = self._loudest(following - self._tracker.hop / 2, period)
-            self._marks.append(
-                _Mark(here, self._left, following - here, self._newest_voiced)
-            )
+            self._marks.append(_Mark(here, self._left, following - here, self._newest_voiced))
             self._newest, self._left = following, following - here
             self._newest_voiced = self._period(following) > 0
 

@@ -293,7 +293,7 @@ def fail(
     )
     if row is None:
         raise LeaseLostError
-    if isinstance(error, InvalidInputError):
+    if isinstance(error, InvalidInputError | NotFoundError):
         queue.complete(tx, claim)
     else:
         queue.bury(tx, claim, f"{error.code}: {error.message}")

@@ -141,16 +141,17 @@ class Delivery:
 
     async def _untouched(self, answer: Answer[bytes]) -> AsyncGenerator[bytes, None]:
         """A vendor's own bytes; how far it has read is known by how much has come."""
-        length, size, rate = len(self._utterance.text), 0, 0
-        self.spoken[self.candidate] = 0
-        async with aclosing(answer.pieces()) as pieces:
-            async for chunk in pieces:
-                rate = rate or _byte_rate(self._utterance.form, chunk)
-                size += len(chunk)
-                heard = self._characters(size / rate) if rate else length
-                self.spoken[self.candidate] = min(length, heard)
-                yield chunk
-        self.spoken[self.candidate] = length
+        length, size, rate, is_whole = len(self._utterance.text), 0, 0, False
+        try:
+            async with aclosing(answer.pieces()) as pieces:
+                async for chunk in pieces:
+                    rate = rate or _byte_rate(self._utterance.form, chunk)
+                    size += len(chunk)
+                    yield chunk
+            is_whole = True
+        finally:
+            heard = self._characters(size / rate) if rate else length
+            self.spoken[self.candidate] = length if is_whole else min(length, heard if size else 0)
 
     async def _pcm(self) -> AsyncGenerator[bytes, None]:
         """All parts as mono s16le at 24 kHz."""

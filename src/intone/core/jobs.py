@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from intone.core import ledger, recordings
+from intone.core import ledger, recordings, segment_rows
 from intone.core.ids import new_id
 from intone.core.recordings import recording_of
 from intone.errors import IntoneError, LeaseLostError, NotFoundError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from intone.core.recordings import Recording
+    from intone.core.segment_rows import Tally
     from intone.queue.base import Claim, Queue
     from intone.storage.database import Row, Transaction
 
@@ -38,6 +39,7 @@ __all__ = [
     "cancel",
     "expire",
     "fail",
+    "fence",
     "find",
     "find_anywhere",
     "finish",
@@ -76,11 +78,15 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     style: str = "neutral"
     #: Speed multiplier.
     rate: float = 1.0
+    #: Semitones above the voice's own pitch, -12 to 12.
+    pitch: float = 0.0
     #: Of the recording, see `intone.audio.formats.FORMATS`.
     format: str = "pcm"
     #: In Hz.
     sample_rate: int = 24_000
     channels: int = 1
+    #: Whether what the workspace has had spoken before is used again, and this is kept as well.
+    reuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,9 @@ class Job:
     ended_at: int | None
     expires_at: int | None
     recording: Recording | None
+    #: Of how many segments the recording is made, and how many of these other jobs had spoken;
+    #: None unless it is ready and its order asked for reuse.
+    segments: tuple[int, int] | None = None
 
 
 _INSERT = """
@@ -117,7 +126,7 @@ VALUES (:id, :workspace_id, :dialect, 'queued', :spec, :tag, :hold_id, 0, 0, :no
 _SELECT = f"""
 SELECT j.number, j.id, j.workspace_id, j.dialect, j.state, j.spec, j.tag, j.progress, j.attempts,
   j.error_code, j.error_message, j.error_retryable,
-  j.created_at, j.started_at, j.ended_at, j.expires_at,
+  j.created_at, j.started_at, j.ended_at, j.expires_at, j.segments, j.segments_reused,
   {recordings.COLUMNS}
 FROM jobs j LEFT JOIN recordings r ON r.job_id = j.id
 """
@@ -156,10 +165,14 @@ _ADVANCE = """
 UPDATE jobs SET state = :state, progress = :progress
 WHERE id = :id AND lease = :lease AND state IN ('running', 'enhancing')
 """
+_FENCE = """
+UPDATE jobs SET lease = lease
+WHERE id = :id AND lease = :lease AND state IN ('running', 'enhancing')
+"""
 _END = """
 UPDATE jobs SET state = :state, progress = :progress, lease = NULL, ended_at = :now,
   expires_at = :expires_at, error_code = :code, error_message = :message,
-  error_retryable = :retryable
+  error_retryable = :retryable, segments = :segments, segments_reused = :reused
 WHERE id = :id AND lease = :lease AND state IN ('running', 'enhancing')
 RETURNING hold_id
 """
@@ -313,6 +326,16 @@ def advance(
         raise LeaseLostError
 
 
+def fence(tx: Transaction, claim: Claim) -> None:
+    """Go on only if the job is still this claim's; till this commits, nobody else can end it.
+
+    Raises:
+        LeaseLostError: Another worker has it, or it was cancelled.
+    """
+    if not tx.execute(_FENCE, id=claim.subject, lease=claim.token):
+        raise LeaseLostError
+
+
 def finish(
     tx: Transaction,
     queue: Queue,
@@ -320,6 +343,8 @@ def finish(
     job: Job,
     recording: Recording,
     *,
+    tally: Tally | None = None,
+    amount: int | None = None,
     announce: Announce | None = None,
 ) -> None:
     """End the job with its recording, charge it and end its queue entry.
@@ -330,14 +355,18 @@ def finish(
         claim: Under which it was rendered.
         job: As it was begun.
         recording: What came of it.
+        tally: Its segments, where they are kept.
+        amount: What of its hold is charged; None: all.
         announce: Tells of the job as it then stands, in the same transaction.
 
     Raises:
         LeaseLostError: Another worker has it, or it was cancelled.
     """
-    hold_id = _end(tx, claim, job, state="ready")
+    hold_id = _end(tx, claim, job, state="ready", tally=tally)
     recordings.insert(tx, job.id, recording)
-    ledger.settle(tx, hold_id)
+    if tally is not None:
+        segment_rows.keep(tx, job, tally.rest)
+    ledger.settle(tx, hold_id, amount)
     queue.complete(tx, claim)
     if announce is not None:
         announce(tx, _as_it_stands(tx, job.id))
@@ -412,6 +441,7 @@ def _end(
     *,
     state: Literal["ready", "failed"],
     error: IntoneError | None = None,
+    tally: Tally | None = None,
 ) -> str:
     now = now_ms()
     row = tx.one(
@@ -425,6 +455,8 @@ def _end(
         code=None if error is None else error.code,
         message=None if error is None else error.message,
         retryable=None if error is None else int(error.retryable),
+        segments=None if tally is None else tally.total,
+        reused=None if tally is None else tally.reused,
     )
     if row is None:
         raise LeaseLostError
@@ -472,4 +504,5 @@ def _job(row: Row) -> Job:
         ended_at=row["ended_at"],
         expires_at=row["expires_at"],
         recording=recording_of(row),
+        segments=None if row["segments"] is None else (row["segments"], row["segments_reused"]),
     )

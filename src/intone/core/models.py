@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from intone.core.routing import Candidate
+from intone.core.voices import looks_cloned
 from intone.errors import InvalidInputError, UnknownModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from intone.core.routing import Router
+    from intone.core.voices import CatalogueVoice
     from intone.providers.base import Gender, ListedVoice, Model, Provider
 
 __all__ = ["ModelDirectory", "RoutePlan", "Wish"]
@@ -85,6 +88,8 @@ class ModelDirectory:
         self.routes = routes or {}
         self._router = router
         self._listed = listed
+        #: By provider, the list that an index was made of, and the index.
+        self._indexes: dict[str, tuple[Sequence[ListedVoice], Mapping[str, _Known]]] = {}
         self._presets = {
             name: {
                 alias: _Known(voice.local_id, voice.languages, voice.gender)
@@ -109,11 +114,14 @@ class ModelDirectory:
         )
         return [*models, *self.routes, *self.aliases]
 
-    def candidates(self, wishes: Sequence[Wish]) -> list[Candidate]:
+    def candidates(
+        self, wishes: Sequence[Wish], clones: Mapping[str, CatalogueVoice] = MappingProxyType({})
+    ) -> list[Candidate]:
         """Who may speak, in the order in which they should be tried.
 
         Args:
             wishes: At least one; those after the first are for when it fails.
+            clones: By the name that a wish has for it, a cloned voice of the caller's.
 
         Raises:
             UnknownModelError: One of the models does not exist.
@@ -121,6 +129,9 @@ class ModelDirectory:
         """
         found: list[Candidate] = []
         for wish in wishes:
+            if clone := clones.get(wish.voice):
+                found.append(self._cloned(wish, clone))
+                continue
             for provider, model in self._targets(wish.model):
                 found.append(self._candidate(provider, model, wish.voice, found[:1]))
         # The same twice would only make a failure last longer: the first of them stays.
@@ -129,9 +140,24 @@ class ModelDirectory:
             chosen.setdefault((candidate.provider.name, candidate.model.id), candidate)
         return list(chosen.values())
 
+    def may_be_cloned(self, wish: Wish) -> bool:
+        """Whether the voice may be a cloned one; a vendor's model has the vendor's voices."""
+        provider = self.providers.get(self.meant_by(wish.model).partition("/")[0])
+        is_vendors = provider is not None and not provider.capabilities.local
+        return looks_cloned(wish.voice) and (not is_vendors or wish.model in self.aliases)
+
     def meant_by(self, name: str) -> str:
         """The model or route that a name stands for; itself where it is no alias."""
         return self.aliases.get(name) or self.aliases.get(_DATED.sub("", name), name)
+
+    def _cloned(self, wish: Wish, clone: CatalogueVoice) -> Candidate:
+        """A cloned voice is spoken by the engine that has made it, whichever model is named."""
+        targets = [*self._targets(wish.model)]
+        provider = self.providers.get(clone.provider)
+        if provider is None:
+            raise InvalidInputError(f"This server has no {clone.provider!r} to speak this voice.")
+        model = next((model for one, model in targets if one is provider), provider.models[0])
+        return Candidate(provider, model, clone.local_id, clone.languages[0])
 
     def _targets(self, name: str) -> Iterator[tuple[Provider, Model]]:
         name = self.meant_by(name)
@@ -174,12 +200,12 @@ class ModelDirectory:
         known = self._known(provider, wanted)
         if known is not None:
             return _speaking(provider, model, known)
-        offered = list(self._presets[provider.name].values()) or [
-            _Known(v.id, v.languages, v.gender) for v in self._listed(provider.name)
-        ]
-        if first and (like := self._like(first[0], offered)):
-            return _speaking(provider, model, like)
-        if self._presets[provider.name]:
+        if first:
+            offered = self._presets[provider.name] or self._listed_by_id(provider.name)
+            if like := self._like(first[0], list(offered.values())):
+                return _speaking(provider, model, like)
+        # An engine inside has no voices but those it lists, and nobody's clones but the caller's.
+        if self._presets[provider.name] or provider.capabilities.local:
             raise InvalidInputError(
                 f"The provider {provider.name!r} has no voice {voice[:_QUOTED]!r};"
                 f" GET /v1/voices?provider={provider.name} lists those it has."
@@ -191,10 +217,15 @@ class ModelDirectory:
         preset = self._presets[provider.name].get(voice)
         if preset is not None:
             return preset
-        for listed in self._listed(provider.name):
-            if listed.id == voice:
-                return _Known(listed.id, listed.languages, listed.gender)
-        return None
+        return self._listed_by_id(provider.name).get(voice)
+
+    def _listed_by_id(self, provider: str) -> Mapping[str, _Known]:
+        """What a vendor has listed; a list of thousands is gone through once, not at each call."""
+        listed = self._listed(provider)
+        if provider not in self._indexes or self._indexes[provider][0] is not listed:
+            index = {voice.id: _Known(voice.id, voice.languages, voice.gender) for voice in listed}
+            self._indexes[provider] = listed, index
+        return self._indexes[provider][1]
 
     def _like(self, candidate: Candidate, offered: Sequence[_Known]) -> _Known | None:
         """The voice most like the candidate's: its language first, then accent and gender."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from intone.core import jobs
+from intone.core.segment_keeper import SegmentKeeper
 from intone.core.synthesis import Script
 from intone.core.take import OffLevelError, Take
 from intone.errors import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from intone.core.job_metrics import JobMetrics
     from intone.core.jobs import Announce, Job
+    from intone.core.segment_rows import Tally
     from intone.core.synthesis import Synthesizer
     from intone.core.voices import VoiceCatalogue
     from intone.core.watch import Watchers
@@ -70,7 +72,8 @@ def spool_path(spool: Path, job_id: str, attempt: int) -> Path:
 class Renderer:
     """Renders jobs; `run` is the worker's handler for them.
 
-    `announce` tells, by dialect, of each job that has ended.
+    `announce` tells, by dialect, of each job that has ended. With `charge_reused` a job is charged
+    in full; without, not for what other jobs had spoken before.
     """
 
     def __init__(
@@ -85,9 +88,11 @@ class Renderer:
         metrics: JobMetrics,
         spool: Path,
         announce: Mapping[str, Announce] = MappingProxyType({}),
+        charge_reused: bool = True,
     ) -> None:
         self._database = database
         self._announce = announce
+        self._charge_reused = charge_reused
         self._queue = queue
         self._blobs = blobs
         self._voices = voices
@@ -135,8 +140,9 @@ class Renderer:
         self._spool.mkdir(parents=True, exist_ok=True)
         path = spool_path(self._spool, job.id, job.attempts)
         blob = f"recordings/{job.id}/{job.attempts}.{job.order.format}"
+        keeper = SegmentKeeper(self._database, self._blobs, claim, job)
         with Take(path, job.order) as take:
-            await self._perform(claim, job, take, blob)
+            tally = await self._perform(claim, job, take, blob, keeper)
         recording = take.recording(blob)
         try:
             await self._database.write(
@@ -145,12 +151,16 @@ class Renderer:
                 claim,
                 job,
                 recording,
+                tally=tally,
+                amount=self._amount(tally),
                 announce=self._announce.get(job.dialect),
             )
         except LeaseLostError:
             # Only then is it sure that no row names the blob: what fails otherwise, or is
             # cancelled, may have been committed all the same.
             await self._blobs.delete(blob)
+            if tally is not None:
+                await keeper.discard(tally.rest)
             raise
         self._metrics.ready(job, recording)
         _log.info(
@@ -161,27 +171,35 @@ class Renderer:
             attempt=job.attempts,
         )
 
-    async def _perform(self, claim: Claim, job: Job, take: Take, blob: str) -> None:
+    async def _perform(
+        self, claim: Claim, job: Job, take: Take, blob: str, keeper: SegmentKeeper
+    ) -> Tally | None:
         """Speak, and meanwhile encode what is there already."""
         keeping = asyncio.create_task(self._keep(take, blob))
         try:
-            await self._speak(claim, job, take)
+            await self._speak(claim, job, take, keeper)
             await self._database.write(jobs.advance, claim, "enhancing", 100)
             self._watchers.publish(job.id)
+            tally = await keeper.finish()
             await keeping
         except BaseException:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             with suppress(IntoneError):
                 await self._blobs.delete(blob)  # it may be whole already, but no row names it
+            await asyncio.shield(keeper.save())
             raise
+        return tally
 
-    async def _speak(self, claim: Claim, job: Job, take: Take) -> None:
+    async def _speak(self, claim: Claim, job: Job, take: Take, keeper: SegmentKeeper) -> None:
         order, noted = job.order, time.monotonic()
-        script = Script.of(order, self._voices.by_slug(order.voice))
+        script = Script.of(
+            order, await self._voices.find(job.workspace_id, order.voice), job.workspace_id
+        )
         async with aclosing(self._synthesizer.speak(script)) as passages:
             async for passage in passages:
                 await take.add(passage)
+                await keeper.add(passage)
                 self._watchers.publish_sound(job.id)
                 if time.monotonic() - noted >= _NOTE_EVERY_S:
                     noted = time.monotonic()
@@ -189,6 +207,12 @@ class Renderer:
                     await self._database.write(jobs.advance, claim, "running", percent)
                     self._watchers.publish(job.id)
         take.finish()
+
+    def _amount(self, tally: Tally | None) -> int | None:
+        """The characters to charge; None: what was held."""
+        if tally is None or self._charge_reused or not tally.reused:
+            return None
+        return tally.characters
 
     async def _keep(self, take: Take, blob: str) -> None:
         try:

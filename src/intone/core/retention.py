@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from intone.core import calls, idempotency, ledger, logins, sessions
+from intone.core.segment_cache import SegmentCache
 from intone.errors import IntoneError
 from intone.storage.database import now_ms
 
@@ -44,6 +45,7 @@ class Retention:
         self._queue = queue
         self._next_prune = 0.0
         self._blobs = blobs
+        self._segments = SegmentCache(database, blobs)
         self._spool = spool
 
     async def run(self, every_s: float) -> None:
@@ -64,6 +66,8 @@ class Retention:
             # Audio first: should this process die in between, the rows still say what to erase.
             for row in rows:
                 await self._erase_audio(f"recordings/{row['id']}")
+                if row["has_segments"]:
+                    await self._segments.release(row["id"])
             erased += await self._database.write(_erase_jobs, [row["id"] for row in rows])
         while await self._database.write(idempotency.sweep, _BATCH) == _BATCH:
             pass
@@ -76,6 +80,7 @@ class Retention:
             for forget in (sessions.sweep, logins.sweep):
                 while await self._database.write(forget, _BATCH) == _BATCH:
                     pass
+            await self._segments.sweep()
             self._next_prune = time.monotonic() + _PRUNE_EVERY_S
         await asyncio.to_thread(self._sweep_spool)
         await self._blobs.remove_unfinished(older_than_s=_ABANDONED_S)
@@ -98,7 +103,8 @@ class Retention:
 
 def _expired_jobs(tx: Transaction) -> list[Row]:
     return tx.all(
-        "SELECT id FROM jobs WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit",
+        "SELECT id, EXISTS (SELECT 1 FROM job_segments WHERE job_id = jobs.id) AS has_segments"
+        " FROM jobs WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit",
         now=now_ms(),
         limit=_BATCH,
     )

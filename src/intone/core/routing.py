@@ -50,13 +50,15 @@ _RETRIES_PER_CALL, _MOST_RETRIES = 0.2, 10.0
 _LONGEST_WAIT_S = 1.0
 #: Bytes a second below which audio has stalled; speech has 750 of them at the very least.
 _SLOWEST = 100
+#: Seconds between two looks at a wait that is about to become too long.
+_LOOK_S = 0.05
 #: How much the latest call counts in a provider's usual latency.
 _LATEST = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """Who may speak, and with what."""
+    """Who may speak, and with what; two of them are never equal."""
 
     provider: Provider
     model: Model
@@ -95,28 +97,21 @@ class Answer(Generic[T]):
         Raises:
             ProviderError: It broke off; a `ProviderTimeoutError` where nothing came for too long.
         """
-        stall_s = self.candidate.provider.timeouts.stall_s
-        clock = asyncio.get_running_loop().time
-        left_s, came = stall_s, 0
+        patience = _Patience(self.candidate.provider.timeouts.stall_s)
         try:
             if self._first is None:
                 return
             yield self._first
-            async with asyncio.timeout(None) as patience:
-                while True:
-                    # Only waiting for the provider counts, not how slowly the listener takes it.
-                    asked_at = clock()
-                    patience.reschedule(asked_at + left_s)
-                    piece = await anext(self._rest, None)
-                    patience.reschedule(None)
-                    if piece is None:
-                        return
-                    came += len(piece if isinstance(piece, bytes) else piece.pcm)
-                    left_s -= clock() - asked_at
-                    if came >= stall_s * _SLOWEST:  # a byte now and then is no sign of life
-                        left_s, came = stall_s, 0
-                    yield piece
-        except TimeoutError:
+            while True:
+                patience.begin()
+                piece = await anext(self._rest, None)
+                if piece is None:
+                    return
+                patience.end(len(piece if isinstance(piece, bytes) else piece.pcm))
+                yield piece
+        except asyncio.CancelledError:
+            if not patience.is_at_an_end():
+                raise
             self._health.breaker.failed()
             raise ProviderTimeoutError(
                 f"The provider {self.candidate.provider.name!r} stopped in the middle."
@@ -126,11 +121,68 @@ class Answer(Generic[T]):
                 self._health.breaker.failed()
             raise
         finally:
+            patience.over()
             await self._rest.aclose()
 
     async def aclose(self) -> None:
         """Stop the provider, whether or not somebody has listened."""
         await self._rest.aclose()
+
+
+class _Patience:
+    """Cancels the task that waits for a provider when all its waiting has become too long.
+
+    Only waiting counts, not how slowly a listener takes what has come; and a byte now and then is
+    no sign of life. One timer looks every while: to set one and take it back at each piece, as
+    `asyncio.timeout` would, is a good part of what a piece costs.
+
+    Args:
+        seconds: For which nothing worth mentioning may come.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._all = self._left = seconds
+        self._came = 0
+        #: When the waiting under way began.
+        self._since: float | None = None
+        self._is_at_an_end = False
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def begin(self) -> None:
+        """The waiting begins."""
+        self._since = self._loop.time()
+
+    def end(self, came: int) -> None:
+        """Something has come, so many bytes."""
+        assert self._since is not None
+        self._left -= self._loop.time() - self._since
+        self._since = None
+        self._came += came
+        if self._came >= self._all * _SLOWEST:
+            self._left, self._came = self._all, 0
+
+    def is_at_an_end(self) -> bool:
+        """Whether this is why the task was cancelled; it then goes on."""
+        if self._is_at_an_end and self._task is not None:
+            self._task.uncancel()
+        return self._is_at_an_end
+
+    def over(self) -> None:
+        """Nobody waits any more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        left = self._left
+        if self._since is not None:
+            left -= self._loop.time() - self._since
+            if left <= 0:
+                self._is_at_an_end = True
+                if self._task is not None:
+                    self._task.cancel()
+                return
+        self._timer = self._loop.call_later(max(left, _LOOK_S), self._look)
 
 
 class Router:

@@ -89,7 +89,7 @@ class SegmentCache:
     async def read(self, place: Place) -> bytes | None:
         """The audio that is kept there: mono s16le; None where it is gone or damaged."""
         try:
-            end = place.start + place.bytes
+            end = place.start + place.size
             pieces = [p async for p in self._blobs.read_range(place.blob, place.start, end)]
         except IntoneError as error:
             _log.info("segment.unreadable", blob=place.blob, error=error.code)

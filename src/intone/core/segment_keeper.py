@@ -124,7 +124,7 @@ class SegmentKeeper:
             await self._database.write(_keep, self._claim, self._job, batch)
         except LeaseLostError:
             # Only then is it sure that no row names the pack.
-            await self._discard(batch)
+            await self.discard(batch)
             raise
 
     async def _packed(self) -> Batch:
@@ -143,13 +143,14 @@ class SegmentKeeper:
             return Batch({}, found)
         return Batch(await asyncio.to_thread(_places, blob, spoken), found)
 
-    async def _discard(self, batch: Batch) -> None:
+    async def discard(self, batch: Batch) -> None:
+        """Remove a pack whose rows are sure not to be written."""
         for blob in {place.blob for place in batch.spoken.values()}:
             await self._blobs.delete(blob)
 
 
 def _keep(tx: Transaction, claim: Claim, job: Job, batch: Batch) -> None:
-    jobs.hold_on(tx, claim)
+    jobs.fence(tx, claim)
     segment_rows.keep(tx, job, batch)
 
 

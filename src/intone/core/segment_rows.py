@@ -8,7 +8,7 @@ its pack is erased or damaged: whoever reads one must be ready to find nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from intone.storage.database import now_ms
 
@@ -32,6 +32,8 @@ __all__ = [
     "release",
 ]
 
+_T = TypeVar("_T")
+
 #: Where packs are in the blob store.
 FOLDER = "segments"
 #: How many values one statement asks for.
@@ -46,7 +48,8 @@ class Place:
     blob: str
     #: The first byte in the pack.
     start: int
-    bytes: int
+    #: In bytes.
+    size: int
     #: SHA-256 of those bytes.
     sha256: bytes
 
@@ -157,7 +160,7 @@ def keep(tx: Transaction, job: Job, batch: Batch) -> None:
             voice=job.order.voice,
             blob=place.blob,
             start=place.start,
-            bytes=place.bytes,
+            bytes=place.size,
             sha256=place.sha256,
             now=now,
         )
@@ -221,7 +224,7 @@ def _unnamed(tx: Transaction, packs: Collection[str]) -> list[str]:
     return [pack for pack in packs if pack not in named]
 
 
-def _slices[T: (str, bytes)](name: str, values: Sequence[T], nothing: T) -> Iterator[dict[str, T]]:
+def _slices(name: str, values: Sequence[_T], nothing: _T) -> Iterator[dict[str, _T]]:
     """The values in parameters of a statement with `_any(name)`, as often as it takes."""
     for start in range(0, len(values), _AT_ONCE):
         some = [*values[start : start + _AT_ONCE]]

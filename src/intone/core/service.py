@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from intone.core.access import Access, Principal
+    from intone.core.cloning import Cloning
     from intone.core.idempotency import StoredReply
     from intone.core.jobs import Job, JobState
     from intone.core.ledger import Balance, Meter
@@ -49,6 +50,7 @@ class Core:
     listening: Listening
     listings: Catalogue
     speech: Speech
+    cloning: Cloning
 
     async def admit(self, principal: Principal) -> None:
         """Count a request of the workspace.

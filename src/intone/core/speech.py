@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from intone.core.delivery import Switch, Utterance
     from intone.core.ledger import Balance
     from intone.core.limits import RateLimiter, Slots
-    from intone.core.models import ModelDirectory
+    from intone.core.models import ModelDirectory, Wish
     from intone.core.policy import Policy
     from intone.core.routing import Candidate, Router
+    from intone.core.voices import CatalogueVoice, VoiceCatalogue
     from intone.storage.database import Database
 
 __all__ = ["Speaking", "Speech"]
@@ -51,6 +52,7 @@ class Speech:
         *,
         database: Database,
         models: ModelDirectory,
+        voices: VoiceCatalogue,
         router: Router,
         policy: Policy,
         limiter: RateLimiter,
@@ -58,6 +60,7 @@ class Speech:
     ) -> None:
         self._database = database
         self._models = models
+        self._voices = voices
         self._router = router
         self._policy = policy
         self._limiter = limiter
@@ -70,6 +73,7 @@ class Speech:
 
         Raises:
             InvalidInputError: A model or voice does not exist, or there is nothing to say.
+            VoiceNotReadyError: A cloned voice is still being made, or could not be made.
             RateLimitedError, ConcurrencyLimitError: The key has had enough for now.
             PolicyBlockedError: The text is not allowed.
             InsufficientCreditError, SpendLimitError: The wallet, or the key, cannot pay for it.
@@ -78,7 +82,8 @@ class Speech:
         began = time.monotonic()
         if not utterance.text.strip():
             raise InvalidInputError("There is no text to speak.")
-        candidates = self._models.candidates(utterance.wishes)
+        clones = await self._clones(principal, utterance.wishes)
+        candidates = self._models.candidates(utterance.wishes, clones)
         owner = principal.key_id or principal.subject
         if principal.limits.requests_per_minute is not None:
             await self._limiter.hit(f"key:{owner}", principal.limits.requests_per_minute)
@@ -95,6 +100,19 @@ class Speech:
         speaking.hold_id = hold_id
         await speaking.begin()
         return speaking
+
+    async def _clones(
+        self, principal: Principal, wishes: Sequence[Wish]
+    ) -> dict[str, CatalogueVoice]:
+        """By the name that is asked for, the caller's cloned voices."""
+        names = {wish.voice for wish in wishes if self._models.may_be_cloned(wish)}
+        found: dict[str, CatalogueVoice] = {}
+        for name in names:
+            if self._voices.preset(name) is not None:
+                continue
+            if clone := await self._voices.clone(principal.workspace_id, name):
+                found[name] = clone
+        return found
 
     async def keep_holds(self) -> None:
         """Renew the holds of streams that still run, until cancelled."""
@@ -122,15 +140,14 @@ class Speech:
         limits, spender = principal.limits, None
         if principal.key_id is not None:
             spender = Spender(principal.key_id, limits.daily_micros, limits.monthly_micros)
-        holding = asyncio.ensure_future(
-            self._database.write(
-                ledger.hold,
-                principal.workspace_id,
-                "wallet",
-                most,
-                spender=spender,
-                expires_at=now_ms() + _HOLD_MS,
-            )
+        # Without waiting for the disk: who loses the power has lost the stream as well.
+        holding = self._database.reserve(
+            ledger.hold,
+            principal.workspace_id,
+            "wallet",
+            most,
+            spender=spender,
+            expires_at=now_ms() + _HOLD_MS,
         )
         try:
             hold_id, _ = await asyncio.shield(holding)

@@ -141,7 +141,8 @@ class Take:
 
     def _add(self, passage: Passage) -> None:
         self._write(self._joiner.feed(passage.pcm))
-        self._write(self._joiner.end_segment(passage.segment.pause_ms))
+        pause_ms = round(passage.segment.pause_ms / self._order.rate)
+        self._write(self._joiner.end_segment(pause_ms))
         settled = _SETTLED_S * self._order.sample_rate * BYTES_PER_SAMPLE
         if (
             self._gain is None

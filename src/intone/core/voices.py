@@ -18,6 +18,7 @@ from intone.errors import NotFoundError, VoiceNotReadyError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from intone.core.clone_models import CloneModels
     from intone.core.cloned_voices import ClonedVoice
     from intone.providers.base import Gender, PresetVoice, Provider
     from intone.storage.database import Database
@@ -121,13 +122,6 @@ class SpeakingClone:
     styles: tuple[str, ...] = CLONE_STYLES
 
 
-class CloneResolver(Protocol):
-    """Learns where the engines find what they need to speak with a cloned voice."""
-
-    def remember(self, clone: SpeakingClone, /) -> None:
-        """From now on the clone may be spoken with in this process."""
-
-
 def speaks(languages: Iterable[str], wanted: str) -> bool:
     """Whether one of the BCP 47 tags is for `wanted`, a language or accent, in any case."""
     wanted = wanted.lower()
@@ -149,12 +143,12 @@ class ClonedVoices:
 
     Args:
         database: Where they are.
-        resolver: Is told of each that somebody is about to speak with.
+        models: Is told of each that somebody is about to speak with.
     """
 
-    def __init__(self, database: Database, resolver: CloneResolver) -> None:
+    def __init__(self, database: Database, models: CloneModels) -> None:
         self._database = database
-        self.resolver = resolver
+        self.models = models
         #: By workspace: when it was asked for on the monotonic clock, and what was found.
         self._lists: OrderedDict[str, tuple[float, Sequence[ClonedVoice]]] = OrderedDict()
 
@@ -257,7 +251,7 @@ class VoiceCatalogue:
             raise VoiceNotReadyError
         clone = self._speaking(found)
         if clone is not None:
-            self.clones.resolver.remember(clone)
+            self.clones.models.remember(clone)
         return clone
 
     async def cloned(self, workspace_id: str) -> list[SpeakingClone]:
@@ -266,6 +260,10 @@ class VoiceCatalogue:
             return []
         found = await self.clones.of(workspace_id)
         return [clone for voice in found if (clone := self._speaking(voice))]
+
+    async def in_every_state(self, workspace_id: str) -> Sequence[ClonedVoice]:
+        """The workspace's cloned voices, also those that are still to be made, oldest first."""
+        return () if self.clones is None else await self.clones.of(workspace_id)
 
     def _speaking(self, voice: ClonedVoice) -> SpeakingClone | None:
         base = self._by_slug.get(voice.base_voice or "")

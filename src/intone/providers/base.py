@@ -149,6 +149,9 @@ class Capabilities:
     concurrency: int = 1
     #: Slowest and fastest `SpeechRequest.rate` it speaks at itself.
     rates: tuple[float, float] = (1.0, 1.0)
+    #: Whether the length follows that rate to within 5 %, whatever the voice and the text. Where
+    #: it does not, jobs have it speak at its own speed and change the tempo themselves.
+    keeps_time: bool = True
     #: What `stream` can deliver ready-made; `pcm` among them means 24 kHz mono s16le.
     formats: tuple[str, ...] = ()
     #: Whether models that it does not list are passed on to it.

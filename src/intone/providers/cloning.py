@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["SAMPLE_RATE", "CloneEngine", "PreparedVoice"]
+__all__ = ["SAMPLE_RATE", "CloneEngine", "PreparedVoice", "ResolvedClone"]
 
 #: Of the samples that engines get, in Hz.
 SAMPLE_RATE = 24_000
@@ -25,6 +25,16 @@ class PreparedVoice:
     base_voice: str
     #: What was found in the samples; of JSON's types.
     analysis: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedClone:
+    """What a cloned voice is spoken with."""
+
+    #: The id of the preset that it is spoken from, as its provider knows it.
+    base: str
+    #: The file that holds what the engine has made of the samples.
+    model: Path
 
 
 class CloneEngine(Protocol):

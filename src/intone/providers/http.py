@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast, get_args
 
 import msgspec
 
+from intone.audio.sniff import looks_like
 from intone.errors import (
     InvalidInputError,
     ProviderAuthError,
@@ -195,13 +196,11 @@ class HttpProvider(Provider):
         if decoder is not None and (pcm := decoder.finish()):
             yield AudioChunk(pcm, decoder.sample_rate)
 
-    async def stream(self, request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
+    def stream(self, request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
         """Speak one text in a format the vendor has; see `Provider.stream`."""
         call = self.speech_call(request, form)
         assert call.form == form, f"{self.name} was to deliver {form}, not {call.form}"
-        async with aclosing(self._speak(call)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self._speak(call)
 
     async def get_json(
         self, path: str, shape: type[T], query: Mapping[str, str] | None = None
@@ -256,9 +255,7 @@ class HttpProvider(Provider):
         self, response: aiohttp.ClientResponse, form: str, pieces: AsyncIterator[bytes]
     ) -> bytes:
         """As much of the audio as tells it from a page, a message in JSON, or noise."""
-        from intone.audio.sniff import looks_like
-
-        kind = response.content_type
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         is_text = kind.startswith("text/") or kind.endswith(("json", "xml"))
         head, looks = b"", None
         if self.wraps_audio or not is_text:

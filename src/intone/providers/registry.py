@@ -51,18 +51,23 @@ class _KnownModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def create_providers(
-    settings: Mapping[str, ProviderSettings] | None = None, *, processes: int | None = None
+    settings: Mapping[str, ProviderSettings] | None = None,
+    *,
+    processes: int | None = None,
+    engine: bool = True,
 ) -> dict[str, Provider]:
     """Every provider of this process by its name, none of them started.
 
     Args:
         settings: By its name, what the operator says of a provider.
         processes: How many processes a local engine has; one a core by default.
+        engine: Whether the engine inside is one of them.
 
     Raises:
         InvalidInputError: A provider's type is unknown, or its name cannot be one.
     """
-    settings = {_ENGINE: ProviderSettings(type=_ENGINE), **(settings or {})}
+    inside = {_ENGINE: ProviderSettings(type=_ENGINE)} if engine else {}
+    settings = {**inside, **(settings or {})}
     known = _known_models()
     return {
         name: _create(name, said, known.get(said.type, {}), processes)

@@ -106,6 +106,10 @@ class BlobStore:
             async for chunk in found.stream(min_chunk_size=_READ_CHUNK):
                 yield bytes(chunk)
 
+    def file(self, path: str) -> Path:
+        """Where the blob is on this machine, for native code that reads files; it may be missing."""
+        return self._folder / _checked(path)
+
     async def delete(self, path: str) -> None:
         """Remove the blob, if it is there, and folders that become empty."""
         try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Protoco
 from intone.errors import UnavailableError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Mapping
 
 __all__ = ["Database", "LostRaceError", "Row", "Transaction", "Value", "now_ms"]
@@ -92,6 +93,22 @@ class Database(Protocol):
         Raises:
             StorageFullError: The disk is full; nothing was written.
             UnavailableError: The database cannot be reached or is too busy; nothing was written.
+        """
+
+    def reserve(
+        self,
+        function: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> asyncio.Future[T]:
+        """Run `function(tx, …)` as `write` does, without waiting for the disk.
+
+        All others see it at once, and it outlives this process. A machine that loses its power may
+        forget it, with all that was reserved after it: for what is worth nothing by then.
+
+        Raises:
+            StorageFullError, UnavailableError: As `write`.
         """
 
     async def read(

@@ -43,6 +43,7 @@ _CONNECT_TIMEOUT_S = 5
 #: How long a unit waits for a row that another one holds.
 _LOCK_TIMEOUT = "SET lock_timeout = '5s'"
 _WRITE = "BEGIN"
+_RESERVE = "BEGIN; SET LOCAL synchronous_commit TO off"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 #: Another unit got in between; on a fresh view this one may well succeed.
 _LOST_RACES = (LostRaceError, SerializationFailure, DeadlockDetected, UniqueViolation)
@@ -154,6 +155,16 @@ class PostgresDatabase:
     ) -> T:
         """See `Database.write`."""
         return await self._submit(_WRITE, lambda tx: function(tx, *args, **kwargs))
+
+    def reserve(
+        self,
+        function: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> asyncio.Future[T]:
+        """See `Database.reserve`."""
+        return self._submit(_RESERVE, lambda tx: function(tx, *args, **kwargs))
 
     async def read(
         self,

@@ -108,11 +108,26 @@ class SqliteDatabase:
         **kwargs: P.kwargs,
     ) -> T:
         """See `Database.write`."""
+        return cast("T", await self._gather(self._unit(partial(_call, function, args, kwargs))))
+
+    def reserve(
+        self,
+        function: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> asyncio.Future[T]:
+        """See `Database.reserve`."""
         unit = self._unit(partial(_call, function, args, kwargs))
+        unit.waits_for_disk = False
+        return self._gather(unit)
+
+    def _gather(self, unit: Unit) -> asyncio.Future[Any]:
+        """Have a unit run with all those that come in the same turn of the event loop."""
         if not self._gathered:
             asyncio.get_running_loop().call_soon(self._hand_over)
         self._gathered.append(unit)
-        return cast("T", await unit.future)
+        return unit.future
 
     async def read(
         self,

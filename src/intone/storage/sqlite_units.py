@@ -69,7 +69,7 @@ class SqliteTransaction:
 class Unit:
     """One queued unit of work and what became of it."""
 
-    __slots__ = ("callbacks", "error", "function", "future", "result")
+    __slots__ = ("callbacks", "error", "function", "future", "result", "waits_for_disk")
 
     def __init__(self, function: Callable[[Transaction], Any], future: asyncio.Future[Any]) -> None:
         self.function = function
@@ -77,6 +77,8 @@ class Unit:
         self.result: Any = None
         self.error: BaseException | None = None
         self.callbacks: list[Callable[[], None]] = []
+        #: Whether it has to be on disk before its caller hears of it.
+        self.waits_for_disk = True
 
     def run(self, connection: Any) -> bool:
         """Run the function; False where it failed or SQLite ended the whole transaction."""
@@ -141,15 +143,28 @@ class Writer:
         self._connection = connection
         #: How many of the next batches run with savepoints.
         self._wary = 0
+        #: Whether a commit waits for the disk, as the connection is set now.
+        self._syncs = True
 
     def run(self, units: list[Unit]) -> None:
         """Run the units and commit them; each knows its result or error afterwards."""
+        self._sync(any(unit.waits_for_disk for unit in units))
         if self._wary or len(units) == 1:
             self._wary = max(0, self._wary - 1)
             _commit(self._connection, units)
         elif not _commit_plainly(self._connection, units):
             self._wary = WARY_BATCHES
             _commit(self._connection, units)
+
+
+    def _sync(self, wanted: bool) -> None:
+        """Have the next commit wait for the disk, or not; one that waits takes all before it along.
+
+        In WAL mode NORMAL leaves the log unsynced, and the log is intact up to where it was synced.
+        """
+        if wanted != self._syncs:
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if wanted else 'NORMAL'}")
+            self._syncs = wanted
 
 
 def read(connection: Any, unit: Unit) -> None:

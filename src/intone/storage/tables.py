@@ -375,12 +375,12 @@ webhook_deliveries = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("webhook_id", Text, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
     Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("message_id", Text, nullable=False),  # the event's; repetitions keep it
     Column("event", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),  # the exact bytes that are signed and sent
     Column("state", Text, nullable=False),  # pending, delivered, failed
     Column("attempts", Integer, nullable=False),
-    Column("lease", Text),  # token of the claim that may write, see queue.base
-    Column("next_at", BigInteger),
+    Column("next_at", BigInteger),  # of the next try, while it is pending
     Column("created_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     Index("ix_webhook_deliveries_webhook_id_number", "webhook_id", "number"),

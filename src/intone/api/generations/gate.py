@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from intone.api.auth import principal_of
+from intone.core.cloning import require_cloning
 from intone.errors import PlanFeatureError
 
 if TYPE_CHECKING:
@@ -21,11 +22,15 @@ def core_of(request: Request[Any, Any, Any]) -> Core:
     return cast("Core", request.app.state.core)
 
 
-async def admit(request: Request[Any, Any, Any]) -> Principal:
+async def admit(request: Request[Any, Any, Any], *, clones: bool = False) -> Principal:
     """Who is calling, once the plan and the rate allow it; the handler has a `require` guard.
 
+    Args:
+        request: The request.
+        clones: Whether it is about to clone a voice.
+
     Raises:
-        PlanFeatureError: The plan does not have this API.
+        PlanFeatureError: The plan does not have this API, or no cloned voices.
         RateLimitedError: The workspace has made too many requests in this minute.
     """
     principal = principal_of(request)
@@ -34,5 +39,7 @@ async def admit(request: Request[Any, Any, Any]) -> Principal:
             "public_api_requires_scale",
             f"The plan {principal.plan.name!r} does not include this API.",
         )
+    if clones:
+        require_cloning(principal.plan)
     await core_of(request).admit(principal)
     return principal

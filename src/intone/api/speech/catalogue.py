@@ -20,6 +20,7 @@ from intone.api.speech import catalogue_documentation as documentation
 from intone.api.speech.catalogue_mapping import (
     audio_voice,
     each_once,
+    listed_clones,
     model_body,
     model_detail,
     provider_body,
@@ -37,12 +38,13 @@ from intone.api.speech.catalogue_schemas import (
 from intone.errors import NotFoundError, UnknownModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from litestar.handlers import HTTPRouteHandler
 
-    from intone.core.listings import Catalogue
+    from intone.core.listings import Catalogue, Target
     from intone.core.service import Core
+    from intone.providers.base import ListedVoice
 
 __all__ = ["catalogue_routes"]
 
@@ -128,7 +130,8 @@ def _model_route(is_public: bool) -> HTTPRouteHandler:
             offer = await catalogue.offer(model_id.strip("/"))
         except UnknownModelError as error:
             raise NotFoundError(error.message) from None
-        return model_detail(offer, await catalogue.voices_of(offer.targets))
+        own = [] if is_public else await _own(request, offer.targets)
+        return model_detail(offer, [*await catalogue.voices_of(offer.targets), *own])
 
     return model
 
@@ -207,7 +210,14 @@ def _voices_route(is_public: bool) -> HTTPRouteHandler:
         """Voices for clients that know none of ours; those of the default model come first."""
         catalogue = _catalogue(request) if is_public else await _admitted(request)
         refuse_repeated(request)
-        return await _menu(catalogue, model, legacy=legacy)
+        targets = None if model is None else (await catalogue.offer(model)).targets
+        listed = await _voices(catalogue, targets)
+        if not is_public:
+            listed += await _own(request, targets)
+        once = each_once(listed)  # such clients tell voices apart by their ids alone
+        if legacy:
+            return AudioVoices(voices=[voice.id for _, voice in once])
+        return AudioVoices(voices=[audio_voice(*item) for item in once])
 
     return audio_voices
 
@@ -229,13 +239,19 @@ def _menu_route(is_public: bool) -> HTTPRouteHandler:
     return audio_models
 
 
-async def _menu(catalogue: Catalogue, model: str | None, *, legacy: bool) -> AudioVoices:
-    if model is None:
-        first = await catalogue.default_provider()
-        listed = sorted(await catalogue.listings.voices(), key=lambda item: item[0] != first)
-    else:
-        listed = await catalogue.voices_of((await catalogue.offer(model)).targets)
-    once = each_once(listed)  # such clients tell voices apart by their ids alone
-    if legacy:
-        return AudioVoices(voices=[voice.id for _, voice in once])
-    return AudioVoices(voices=[audio_voice(*item) for item in once])
+async def _voices(
+    catalogue: Catalogue, targets: Sequence[Target] | None
+) -> list[tuple[str, ListedVoice]]:
+    """The voices that one of the targets speaks; else all, those of the default model first."""
+    if targets is not None:
+        return await catalogue.voices_of(targets)
+    first = await catalogue.default_provider()
+    return sorted(await catalogue.listings.voices(), key=lambda item: item[0] != first)
+
+
+async def _own(request: Req, targets: Sequence[Target] | None) -> list[tuple[str, ListedVoice]]:
+    """The caller's cloned voices: those that one of the targets speaks, or all."""
+    core, principal = cast("Core", request.app.state.core), principal_of(request)
+    own = listed_clones(await core.voices.cloned(principal.workspace_id))
+    names = None if targets is None else {provider for provider, _ in targets}
+    return [one for one in own if names is None or one[0] in names]

@@ -18,18 +18,23 @@ from intone.api.speech.catalogue_schemas import (
     SpeechModel,
     SpeechVoice,
 )
+from intone.providers.base import ListedVoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Literal
 
     from intone.core.listings import Offer
-    from intone.providers.base import ListedVoice, Model, Provider
+    from intone.core.voices import SpeakingClone
+    from intone.providers.base import Model, Provider
 
 __all__ = [
     "FORMATS",
+    "UNKNOWN_LANGUAGE",
     "audio_voice",
+    "clone_voice",
     "each_once",
+    "listed_clones",
     "model_body",
     "model_detail",
     "provider_body",
@@ -42,7 +47,7 @@ FORMATS: Final = ("mp3", "pcm", "opus", "aac", "flac", "wav")
 #: What a vendor may do and no route here does.
 _UNWIRED: Final = ("websocket_streaming", "voice_cloning")
 #: BCP 47 for a language that nobody has named.
-_UNKNOWN_LANGUAGE: Final = "und"
+UNKNOWN_LANGUAGE: Final = "und"
 
 
 def speech_voices(
@@ -66,6 +71,25 @@ def speech_voices(
             ),
         )
         for provider, voice in voices
+    ]
+
+
+def clone_voice(clone: SpeakingClone) -> SpeechVoice:
+    """A cloned voice as `/v1/voices` shows it; every local model's name leads to its engine."""
+    return SpeechVoice(
+        id=clone.uuid,
+        provider=clone.provider,
+        name=clone.name,
+        language=clone.languages[0],
+        labels={"gender": clone.gender, "kind": "cloned"},
+        model_compatibility=[f"{clone.provider}/default"],
+    )
+
+
+def listed_clones(clones: Iterable[SpeakingClone]) -> list[tuple[str, ListedVoice]]:
+    """Cloned voices beside those that providers list, with their providers' names."""
+    return [
+        (one.provider, ListedVoice(one.uuid, one.name, one.languages, one.gender)) for one in clones
     ]
 
 
@@ -171,4 +195,4 @@ def _pricing(nanos_per_character: int) -> Pricing:
 
 
 def _language(voice: ListedVoice) -> str:
-    return voice.languages[0] if voice.languages else _UNKNOWN_LANGUAGE
+    return voice.languages[0] if voice.languages else UNKNOWN_LANGUAGE

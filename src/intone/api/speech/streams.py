@@ -69,8 +69,13 @@ class Departure:
         return True
 
     async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        try:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            # Raised further, it would hold on to this object, and the two to the whole request,
+            # until the collector of cycles comes along.
+            return
         self._left = True
         if self._serving is not None:
             self._serving.cancel()

@@ -26,6 +26,7 @@ _STATUSES = {**STATUSES, StorageFullError: 503}
 #: What this dialect calls each of the core's codes; the seed has eight of its own.
 _CODES: Final[Mapping[str, ErrorCode]] = {
     "invalid_input": "invalid_input",
+    "voice_not_ready": "invalid_input",
     "payload_too_large": "invalid_input",
     "method_not_allowed": "invalid_input",
     "range_not_satisfiable": "invalid_input",

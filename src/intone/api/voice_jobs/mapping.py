@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from intone.api.voice_jobs.schemas import Status
     from intone.core.jobs import Job, JobState
     from intone.core.ledger import Balance
-    from intone.providers.base import PresetVoice
+    from intone.core.voices import CatalogueVoice
 
 __all__ = ["Version", "job_body", "profile_body", "quota_body", "status_word"]
 
@@ -67,7 +67,7 @@ def job_body(job: Job, version: Version) -> VoiceJob | VoiceJobV2:
     return VoiceJobV2(**common, output=OutputV2(audio=audio))
 
 
-def profile_body(voice: PresetVoice) -> VoiceProfile:
+def profile_body(voice: CatalogueVoice) -> VoiceProfile:
     """A voice as the dialect shows it."""
     return VoiceProfile(
         profile_id=voice.slug,

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from intone.api.voice_jobs.schemas import CreateVoiceJobRequest, CreateVoiceJobRequestV2
     from intone.core.access import Principal
     from intone.core.ledger import Balance
-    from intone.core.voices import VoiceCatalogue
-    from intone.providers.base import PresetVoice
+    from intone.core.voices import CatalogueVoice, VoiceCatalogue
 
 __all__ = ["DIALECT", "UUID_V4", "idempotency_key", "submission"]
 
@@ -46,7 +45,7 @@ def idempotency_key(values: list[str]) -> str:
     return values[0].strip().lower()
 
 
-def submission(
+async def submission(
     body: JsonBody[CreateVoiceJobRequest | CreateVoiceJobRequestV2],
     *,
     principal: Principal,
@@ -57,11 +56,11 @@ def submission(
     """What the core is asked to accept.
 
     Raises:
-        InvalidInputError: There is no such voice or style, or a text has characters that cannot be
-            spoken.
+        InvalidInputError: There is no such voice or style, the voice is not ready, or a text has
+            characters that cannot be spoken.
     """
     request = body.value
-    voice = _voice(voices, request.voice.profile_id)
+    voice = await _voice(voices, principal, request.voice.profile_id)
     if request.voice.style not in voice.styles:
         raise InvalidInputError(
             f"voice.style: {voice.name} speaks in these styles: {', '.join(voice.styles)}."
@@ -101,9 +100,9 @@ def _created(job_id: str, balance: Balance) -> StoredReply:
     )
 
 
-def _voice(voices: VoiceCatalogue, profile_id: str) -> PresetVoice:
+async def _voice(voices: VoiceCatalogue, principal: Principal, profile_id: str) -> CatalogueVoice:
     try:
-        return voices.by_slug(profile_id)
+        return await voices.find(principal.workspace_id, profile_id)
     except NotFoundError:
         raise InvalidInputError(
             "voice.profile_id: there is no such voice profile; GET /v1/voice/profiles lists them."

@@ -92,7 +92,9 @@ async def _create(
     await core.admit(principal)
     key = idempotency_key(header_values(request, b"idempotency-key"))
     body = await read_json(request, struct)
-    wanted = submission(body, principal=principal, voices=core.voices, version=version, key=key)
+    wanted = await submission(
+        body, principal=principal, voices=core.voices, version=version, key=key
+    )
     reply = await core.submit(principal, wanted)
     headers = dict(reply.headers)
     if reply.replayed:
@@ -212,10 +214,12 @@ async def events(request: Req, job_id: JobId) -> ASGIResponse:
     **COMMON,
 )
 async def profiles(request: Req) -> ProfileList:
-    """Every voice, with the styles it speaks in."""
-    core = core_of(request)
-    await core.admit(principal_of(request))
-    return ProfileList(profiles=[profile_body(voice) for voice in core.voices.presets])
+    """Every voice, the workspace's own last, with the styles it speaks in."""
+    core, principal = core_of(request), principal_of(request)
+    await core.admit(principal)
+    presets = [profile_body(voice) for voice in core.voices.presets]
+    cloned = [profile_body(voice) for voice in await core.voices.cloned(principal.workspace_id)]
+    return ProfileList(profiles=presets + cloned)
 
 
 @get(
@@ -227,9 +231,9 @@ async def profiles(request: Req) -> ProfileList:
 )
 async def profile(request: Req, profile_id: ProfileId) -> VoiceProfile:
     """One voice, with the styles it speaks in."""
-    core = core_of(request)
-    await core.admit(principal_of(request))
-    return profile_body(core.voices.by_slug(profile_id))
+    core, principal = core_of(request), principal_of(request)
+    await core.admit(principal)
+    return profile_body(await core.voices.find(principal.workspace_id, profile_id))
 
 
 @get(

@@ -55,6 +55,7 @@ class EspeakProvider(Provider):
             max_characters=_MAX_CHARACTERS,
             concurrency=self.pool.size,
             rates=(_MIN_RATE, _MAX_RATE),
+            keeps_time=False,  # 7 % off at half speed, 20 % at twice the speed in some voices
             resamples=True,
             local=True,
             styles=STYLES,
