@@ -67,6 +67,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_body_bytes: Annotated[int, Meta(ge=1)] = 1024 * 1024
     #: Seconds within which a request's body must have arrived.
     body_timeout_s: _Seconds = 30.0
+    #: Largest file that can be uploaded, in bytes.
+    max_upload_bytes: Annotated[int, Meta(ge=1)] = 50 * 1024 * 1024
+    #: Hours that an uploaded file is kept.
+    upload_hours: Annotated[float, Meta(gt=0, le=8760)] = 24.0
     #: Seconds between two sweeps of what has expired.
     retention_sweep_s: _Seconds = 60.0
     #: Hours a finished job is kept, instead of what its plan says.
@@ -78,6 +82,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: Whether a request to clone a voice must say who has agreed to it.
     cloning_require_consent: bool = True
 
+    #: Networks in CIDR form, separated by commas, that what clients name as an address may lie in
+    #: although it is not of the public internet, e.g. 10.20.0.0/16.
+    egress_allow: str = ""
+    #: Whether webhooks may also be http, which anybody on the way can read.
+    webhooks_allow_http: bool = False
+
+    #: Hours for which the address of audio in a webhook works.
+    webhooks_url_hours: Annotated[float, Meta(gt=0, le=8760)] = 24.0
     #: An identity provider whose access tokens are accepted (its issuer URL).
     oidc_issuer: str | None = None
     #: What its tokens' `aud` must name; several are separated by commas.

@@ -14,11 +14,16 @@ import structlog
 from msgspec import structs
 from prometheus_client import CollectorRegistry
 
+from intone.api.generations.announcements import Announcements
+from intone.api.generations.mapping import DIALECT as GENERATIONS
 from intone.config import listed
 from intone.core import jobs, keys, workspaces
 from intone.core.access import Access
 from intone.core.clone_models import CloneModels
+from intone.core.cloned_voices import CLONE
+from intone.core.cloner import Cloner
 from intone.core.cloning import Cloning
+from intone.core.egress import Egress
 from intone.core.job_metrics import JobMetrics
 from intone.core.limits import RateLimiter, Slots
 from intone.core.listening import Listening
@@ -31,10 +36,14 @@ from intone.core.retention import Retention
 from intone.core.routing import Router
 from intone.core.segment_cache import SegmentCache
 from intone.core.service import Core
+from intone.core.signing import Signer
 from intone.core.speech import Speech
 from intone.core.synthesis import Synthesizer
+from intone.core.uploading import UploadRules, Uploads
 from intone.core.voices import ClonedVoices, VoiceCatalogue
 from intone.core.watch import Watchers
+from intone.core.webhook_deliveries import DELIVER
+from intone.core.webhook_delivery import AT_ONCE, Deliverer
 from intone.errors import IntoneError, InvalidInputError
 from intone.machine import usable_cores
 from intone.providers.registry import create_providers, running
@@ -89,6 +98,8 @@ class Runtime:
     core: Core
     router: Router
     renderer: Renderer
+    deliverer: Deliverer
+    cloner: Cloner
     retention: Retention
     #: What `/metrics` shows.
     registry: CollectorRegistry
@@ -104,11 +115,18 @@ class Runtime:
         await self.core.listings.listings.voices()
 
     async def work(self) -> None:
-        """Render jobs until cancelled."""
+        """Render jobs, clone voices and deliver webhooks' events until cancelled."""
         await asyncio.to_thread(_warm_up)
         concurrency = self.settings.worker_concurrency or 2 * usable_cores()
         handlers = {jobs.RENDER: self.renderer.run}
-        await Worker(self.queue, handlers, concurrency=concurrency).run()
+        # Receivers of webhooks may be slow, so they have places of their own.
+        deliveries = Worker(self.queue, {DELIVER: self.deliverer.run}, concurrency=AT_ONCE)
+        # To learn a voice takes a core for a while; renderers keep their places meanwhile.
+        clones = Worker(self.queue, {CLONE: self.cloner.run}, concurrency=1)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Worker(self.queue, handlers, concurrency=concurrency).run())
+            group.create_task(deliveries.run())
+            group.create_task(clones.run())
 
     async def measure(self) -> None:
         """Look at the queue every while, for the metrics, until cancelled."""
@@ -189,6 +207,22 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             aliases=settings.models,
             routes={name: RoutePlan(r.models, r.by) for name, r in settings.routes.items()},
         )
+        signer = Signer(database)
+        announcements = Announcements(
+            queue,
+            signer,
+            voices,
+            server_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+            url_lifetime_s=round(settings.webhooks_url_hours * 3600),
+        )
+        cloning = Cloning(
+            database=database,
+            queue=queue,
+            blobs=blobs,
+            voices=cloned,
+            segments=SegmentCache(database, blobs),
+            requires_consent=settings.cloning_require_consent,
+        )
         speech = Speech(
             database=database,
             models=models,
@@ -199,6 +233,9 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             slots=Slots(),
         )
         stack.push_async_callback(speech.close)
+        egress = Egress(listed(settings.egress_allow), allow_http=settings.webhooks_allow_http)
+        deliverer = Deliverer(database=database, queue=queue, egress=egress)
+        stack.push_async_callback(deliverer.close)
         yield Runtime(
             settings=settings,
             plans=plans,
@@ -216,15 +253,11 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 watchers=watchers,
                 listening=Listening(database, blobs, watchers, spool),
                 listings=Catalogue(models, listings),
+                signer=signer,
+                uploads=Uploads(database, blobs, signer, spool, _upload_rules(settings)),
                 speech=speech,
-                cloning=Cloning(
-                    database=database,
-                    queue=queue,
-                    blobs=blobs,
-                    voices=cloned,
-                    segments=SegmentCache(database, blobs),
-                    requires_consent=settings.cloning_require_consent,
-                ),
+                cloning=cloning,
+                egress=egress,
             ),
             router=router,
             renderer=Renderer(
@@ -237,10 +270,12 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 metrics=job_metrics,
                 spool=spool,
                 charge_reused=settings.charge_reused,
+                announce={GENERATIONS: announcements.generation_ended},
             ),
+            deliverer=deliverer,
             job_metrics=job_metrics,
             registry=registry,
-            retention=Retention(database, queue, blobs, spool),
+            retention=Retention(database, queue, blobs, spool, cloning),
             first_key=first_key,
         )
 
@@ -259,6 +294,10 @@ def _token_verifier(settings: Settings) -> TokenVerifier | None:
             jwks_url=settings.oidc_jwks_url,
         )
     )
+
+
+def _upload_rules(settings: Settings) -> UploadRules:
+    return UploadRules(max_bytes=settings.max_upload_bytes, hours=settings.upload_hours)
 
 
 def _warm_up() -> None:

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 
 from intone.api.app import create_app
+from intone.api.generations.dialect import GENERATIONS
 from intone.api.metrics import Metrics
 from intone.api.middleware import BodyLimits
 from intone.api.protocol import EnvelopeProtocol
@@ -73,7 +74,7 @@ def create_server_app(runtime: Runtime) -> Litestar:
     )
     return create_app(
         runtime.core,
-        [VOICE_JOBS, *speech, voices_dialect()],
+        [VOICE_JOBS, *speech, GENERATIONS, voices_dialect()],
         readiness=runtime.ready,
         metrics=Metrics(runtime.registry),
         limits=BodyLimits(settings.max_body_bytes, settings.body_timeout_s),

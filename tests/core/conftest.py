@@ -12,6 +12,7 @@ from intone.core.job_metrics import JobMetrics
 from intone.core.listening import Listening
 from intone.core.rendering import Renderer
 from intone.core.routing import Router
+from intone.core.segment_cache import SegmentCache
 from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.core.watch import Watchers
@@ -69,7 +70,7 @@ def renderer(database, queue, blobs, spool, provider, watchers, monkeypatch):
         queue=queue,
         blobs=blobs,
         voices=VoiceCatalogue([provider]),
-        synthesizer=Synthesizer({"espeak": provider}, Router()),
+        synthesizer=Synthesizer({"espeak": provider}, Router(), SegmentCache(database, blobs)),
         watchers=watchers,
         metrics=JobMetrics(CollectorRegistry()),
         spool=spool,

@@ -182,6 +182,7 @@ def core(database, queue, blobs, spool, tmp_path):
         listings=None,  # not asked here
         speech=None,  # neither
         cloning=None,  # nor is that
+        egress=None,  # nor that
     )
 
 

@@ -54,6 +54,8 @@ class Described:
     body: type[msgspec.Struct] | None = None
     #: By name, bodies that work as they stand.
     examples: Mapping[str, Any] = field(default_factory=dict)
+    #: By media type, the JSON Schema of a body that is not JSON.
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Parameters that the handler reads by hand.
     parameters: Sequence[Parameter] = ()
     #: Failures that only this operation has.
@@ -71,6 +73,7 @@ def describe(
     *,
     body: type[msgspec.Struct] | None = None,
     examples: Mapping[str, Any] | None = None,
+    files: Mapping[str, Mapping[str, Any]] | None = None,
     parameters: Sequence[Parameter] = (),
     errors: Sequence[IntoneError] = (),
 ) -> dict[str, Any]:
@@ -80,10 +83,11 @@ def describe(
         answers: Its successes by status; without, what its return annotation says.
         body: The Struct that it gives to `read_json`.
         examples: By name, bodies that work as they stand.
+        files: By media type, the JSON Schema of a body that is not JSON.
         parameters: What it reads from the request by hand, beside the body.
         errors: An example of each failure beyond those that every operation of its kind has.
     """
-    return {_KEY: Described(answers or {}, body, examples or {}, parameters, errors)}
+    return {_KEY: Described(answers or {}, body, examples or {}, files or {}, parameters, errors)}
 
 
 def header(description: str, example: str | int, *, required: bool = True) -> OpenAPIHeader:

@@ -177,14 +177,16 @@ def _document_request(operation: dict[str, Any], described: Described, schemas: 
     if described.parameters:
         by_hand = [parameter.to_schema() for parameter in described.parameters]
         operation["parameters"] = [*operation.get("parameters", []), *by_hand]
+    content = {kind: {"schema": dict(schema)} for kind, schema in described.files.items()}
     if described.body is not None:
-        content: dict[str, Any] = {"schema": schemas.of(described.body)}
+        content[JSON] = {"schema": schemas.of(described.body)}
         if described.examples:
-            content["examples"] = {
+            content[JSON]["examples"] = {
                 name: {"value": msgspec.to_builtins(value)}
                 for name, value in described.examples.items()
             }
-        operation["requestBody"] = {"required": True, "content": {JSON: content}}
+    if content:
+        operation["requestBody"] = {"required": True, "content": content}
 
 
 def _answer(answer: Answer, schemas: _Schemas) -> dict[str, Any]:

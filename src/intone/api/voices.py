@@ -20,10 +20,11 @@ from intone.api.dialect import Dialect
 from intone.api.generations.voice_schemas import CloneStatus  # noqa: TC001 - msgspec reads it
 from intone.api.queries import refuse_repeated
 from intone.api.speech.catalogue_documentation import VOICE
-from intone.api.speech.catalogue_mapping import UNKNOWN_LANGUAGE, clone_voice, speech_voices
+from intone.api.speech.catalogue_mapping import clone_voice, speech_voices
 from intone.api.speech.catalogue_schemas import SpeechVoice  # noqa: TC001 - msgspec reads it
 from intone.api.speech.errors import SpeechEnvelope, speech_envelope
 from intone.core.listings import VoiceFilter
+from intone.core.voices import UNKNOWN_LANGUAGE
 from intone.errors import InvalidInputError, PlanFeatureError, UnauthenticatedError
 from intone.providers.base import Gender
 

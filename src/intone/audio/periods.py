@@ -29,8 +29,8 @@ _VOICING_THRESHOLD, _OCTAVE_COST = 0.45, 0.01
 _OCTAVE_JUMP_COST, _VOICING_COST = 0.35 * 0.01 / _HOP_S, 0.14 * 0.01 / _HOP_S
 #: Peaks below this (-50 dBFS) are silence.
 _SILENCE = 0.003
-#: Peaks of the correlation that are considered, beside "no voice".
-_CANDIDATES = 6
+#: Peaks of the correlation that are considered, beside "no voice", and the least of them.
+_CANDIDATES, _LEAST = 6, 0.2
 
 
 class PeriodTracker:
@@ -105,7 +105,7 @@ class PeriodTracker:
             return np.zeros(1), np.ones(1)
         part = likeness[self._shortest - 1 :]
         middle = part[1:-1]
-        at = np.flatnonzero((middle > part[:-2]) & (middle >= part[2:]) & (middle > 0.2))
+        at = np.flatnonzero((middle > part[:-2]) & (middle >= part[2:]) & (middle > _LEAST))
         if len(at) > _CANDIDATES:
             at = at[np.argpartition(-middle[at], _CANDIDATES)[:_CANDIDATES]]
         before, peak, after = part[at], part[at + 1], part[at + 2]

@@ -145,7 +145,7 @@ class _Line:
         before, after = self._periods[int(at)], self._periods[int(at) + 1]
         if before and after:
             return before + (after - before) * part
-        return before if part < 0.5 else after
+        return (before, after)[round(part)]
 
     def _mark(self) -> None:
         """Set marks as far as the periods are known."""

@@ -201,6 +201,8 @@ def submit_clone(tx: Transaction, queue: Queue, workspace_id: str, order: CloneO
         NotFoundError: The workspace has no such upload.
         InvalidInputError: It has as many voices as it may.
     """
+    # The row is locked, so that two that come together are counted one after the other.
+    tx.execute("UPDATE workspaces SET plan = plan WHERE id = :id", id=workspace_id)
     samples = [uploads.find(tx, workspace_id, path) for path in order.sample_paths]
     if cloned_voices.count(tx, workspace_id) >= MAX_VOICES:
         raise InvalidInputError(

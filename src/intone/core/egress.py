@@ -141,7 +141,7 @@ class Egress:
             )
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            host, port = parts.hostname or "", parts.port
         except ValueError:
             raise InvalidInputError("url: this is not a URL.") from None
         if parts.scheme not in self._schemes or not url.lower().startswith(f"{parts.scheme}://"):
@@ -155,7 +155,9 @@ class Egress:
                 f"url: the port is 80, 443 or one from {_LEAST_FREE_PORT} on; others belong to"
                 " services that are no web servers."
             )
-        self._check_host(host or "")
+        if ("[" in parts.netloc) is not (":" in host):  # only IPv6 is written in brackets
+            raise InvalidInputError("url: this is not the name of a host.")
+        self._check_host(host)
 
     async def resolve(self, host: str, port: int) -> list[str]:
         """The addresses of a host, each of which may be connected to.

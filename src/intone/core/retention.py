@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from intone.core import calls, idempotency, ledger, logins, sessions
+from intone.core import calls, idempotency, ledger, logins, sessions, uploads, webhook_deliveries
 from intone.core.segment_cache import SegmentCache
 from intone.errors import IntoneError
 from intone.storage.database import now_ms
@@ -17,6 +17,7 @@ from intone.storage.database import now_ms
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from intone.core.cloning import Cloning
     from intone.queue.base import Queue
     from intone.storage.blobs import BlobStore
     from intone.storage.database import Database, Row, Transaction
@@ -29,7 +30,8 @@ _log = structlog.get_logger(__name__)
 _BATCH = 200
 #: Seconds after which nobody can be writing an unfinished file any more.
 _ABANDONED_S = 6 * 3600
-#: Milliseconds for which dead letters and the queue's history are kept: 30 days.
+#: Milliseconds for which dead letters, the queue's history and what webhooks were told are kept:
+#: 30 days.
 _HISTORY_MS = 30 * 86_400_000
 #: Milliseconds for which streamed calls are kept: what `/v1/usage` can ask for, and a day.
 _CALLS_MS = 366 * 86_400_000
@@ -38,15 +40,31 @@ _PRUNE_EVERY_S = 3600
 
 
 class Retention:
-    """Sweeps the store every so often."""
+    """Sweeps the store every so often.
 
-    def __init__(self, database: Database, queue: Queue, blobs: BlobStore, spool: Path) -> None:
+    Args:
+        database: Where it is written what there is.
+        queue: Whose history is pruned.
+        blobs: Where audio is.
+        spool: Where what is being worked on is.
+        cloning: Knows of deleted voices, where voices are cloned.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        blobs: BlobStore,
+        spool: Path,
+        cloning: Cloning | None = None,
+    ) -> None:
         self._database = database
         self._queue = queue
         self._next_prune = 0.0
         self._blobs = blobs
         self._segments = SegmentCache(database, blobs)
         self._spool = spool
+        self._cloning = cloning
 
     async def run(self, every_s: float) -> None:
         """Sweep now and every `every_s` seconds until cancelled; a failed sweep is tried again."""
@@ -62,6 +80,8 @@ class Retention:
     async def sweep(self) -> int:
         """Erase everything that has expired; returns the number of jobs erased."""
         erased = 0
+        if self._cloning is not None:
+            await self._cloning.sweep()  # first: recordings by deleted voices expire by it
         while rows := await self._database.read(_expired_jobs):
             # Audio first: should this process die in between, the rows still say what to erase.
             for row in rows:
@@ -69,22 +89,35 @@ class Retention:
                 if row["has_segments"]:
                     await self._segments.release(row["id"])
             erased += await self._database.write(_erase_jobs, [row["id"] for row in rows])
+        await self._sweep_uploads()
         while await self._database.write(idempotency.sweep, _BATCH) == _BATCH:
             pass
         while holds := await self._database.read(ledger.forgotten, _BATCH):
             await self._database.write(ledger.release_forgotten, holds)
         if time.monotonic() >= self._next_prune:
-            await self._queue.prune(older_than_ms=_HISTORY_MS)
-            while await self._database.write(calls.forget, now_ms() - _CALLS_MS, _BATCH) == _BATCH:
-                pass
-            for forget in (sessions.sweep, logins.sweep):
-                while await self._database.write(forget, _BATCH) == _BATCH:
-                    pass
-            await self._segments.sweep()
+            await self._prune()
             self._next_prune = time.monotonic() + _PRUNE_EVERY_S
         await asyncio.to_thread(self._sweep_spool)
         await self._blobs.remove_unfinished(older_than_s=_ABANDONED_S)
         return erased
+
+    async def _prune(self) -> None:
+        """Erase what need not be gone to the minute."""
+        await self._queue.prune(older_than_ms=_HISTORY_MS)
+        for kept, age_ms in ((calls, _CALLS_MS), (webhook_deliveries, _HISTORY_MS)):
+            before = now_ms() - age_ms
+            while await self._database.write(kept.forget, before, _BATCH) == _BATCH:
+                pass
+        for forget in (sessions.sweep, logins.sweep):
+            while await self._database.write(forget, _BATCH) == _BATCH:
+                pass
+        await self._segments.sweep()
+
+    async def _sweep_uploads(self) -> None:
+        while over := await self._database.read(uploads.expired, _BATCH):
+            for upload in over:
+                await self._erase_audio(uploads.folder_of(upload.workspace_id, upload.id))
+            await self._database.write(uploads.forget, [upload.id for upload in over])
 
     async def _erase_audio(self, folder: str) -> None:
         # Until nothing is left: an MP3 may be put beside a recording that is just being erased.

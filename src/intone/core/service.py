@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from intone.core.access import Access, Principal
     from intone.core.cloning import Cloning
+    from intone.core.egress import Egress
     from intone.core.idempotency import StoredReply
     from intone.core.jobs import Job, JobState
     from intone.core.ledger import Balance, Meter
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from intone.core.listening import Listening
     from intone.core.listings import Catalogue
     from intone.core.policy import Policy
+    from intone.core.signing import Signer
     from intone.core.speech import Speech
     from intone.core.submission import Submission
-    from intone.core.voices import VoiceCatalogue
+    from intone.core.uploading import Uploads
+    from intone.core.voices import CatalogueVoice, VoiceCatalogue
     from intone.core.watch import Watchers
     from intone.queue.base import Queue
     from intone.storage.database import Database
@@ -49,8 +52,11 @@ class Core:
     watchers: Watchers
     listening: Listening
     listings: Catalogue
+    signer: Signer
+    uploads: Uploads
     speech: Speech
     cloning: Cloning
+    egress: Egress
 
     async def admit(self, principal: Principal) -> None:
         """Count a request of the workspace.
@@ -100,6 +106,15 @@ class Core:
             NotFoundError: There is none, or it has expired.
         """
         return await self.database.read(jobs.find, principal.workspace_id, job_id)
+
+    async def find_voice(self, principal: Principal, name: str) -> CatalogueVoice:
+        """The voice of that name with which the workspace can speak now.
+
+        Raises:
+            NotFoundError: There is none.
+            VoiceNotReadyError: It is still being made, or could not be made.
+        """
+        return await self.voices.find(principal.workspace_id, name)
 
     async def list_jobs(
         self,

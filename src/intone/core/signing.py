@@ -49,6 +49,18 @@ class Signer:
         """
         return _signature(await self._key(purpose), purpose, subject, expires_at_s)
 
+    def sign_within(self, tx: Transaction, purpose: str, subject: str, expires_at_s: int) -> str:
+        """As `sign`, for what is given out by a unit of work."""
+        if purpose not in self._keys:
+            # Not remembered: this unit of work, and with it a key just made, may be undone.
+            return _signature(
+                _shared_key(tx, purpose, secrets.token_bytes(_KEY_BYTES)),
+                purpose,
+                subject,
+                expires_at_s,
+            )
+        return _signature(self._keys[purpose], purpose, subject, expires_at_s)
+
     async def verify(self, purpose: str, subject: str, expires_at_s: int, signature: str) -> None:
         """See that a signature is the one that `sign` gave, letter by letter, and still good.
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLONE_STYLES",
+    "UNKNOWN_LANGUAGE",
     "CatalogueVoice",
     "ClonedVoices",
     "SpeakingClone",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 _NOBODY: Final = "There is no voice of that name."
+#: BCP 47 for a language that nobody has named.
+UNKNOWN_LANGUAGE: Final = "und"
 #: A cloned voice's names: its uuid, and its short slug.
 _CLONED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|voice_[0-9a-f]{12}")
 #: Hexadecimal digits of the uuid in the short slug.

@@ -22,24 +22,33 @@ from intone.api.generations.gate import core_of
 from intone.api.openapi import operation_id
 from intone.audio.formats import FORMATS
 from intone.core import jobs
-from intone.errors import ForbiddenError, NotFoundError
+from intone.errors import NotFoundError, SignatureError
 
 if TYPE_CHECKING:
     from intone.core.signing import Signer
+    from intone.storage.database import Transaction
 
-__all__ = ["DOWNLOAD_ROUTES", "LIFETIME_S", "download_path"]
+__all__ = ["DOWNLOAD_ROUTES", "LIFETIME_S", "download_path", "download_path_within"]
 
 #: Seconds for which an address works (seed 002).
 LIFETIME_S: Final = 600
 _PURPOSE: Final = "download"
-_TOKEN: Final = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,11})\.([A-Za-z0-9_-]{1,128})")
-_FORBIDDEN: Final = "This address has expired or was changed; ask for the generation again."
+_TOKEN: Final = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,11})\.([0-9a-f]{64})")
 
 
-async def download_path(signer: Signer, job_id: str, lifetime_s: int = LIFETIME_S) -> str:
-    """The path of a job's audio, signed for as long as that."""
+async def download_path(signer: Signer, job_id: str) -> str:
+    """The path of a job's audio, signed for ten minutes."""
+    expires = int(time.time()) + LIFETIME_S
+    return _path(job_id, expires, await signer.sign(_PURPOSE, job_id, expires))
+
+
+def download_path_within(tx: Transaction, signer: Signer, job_id: str, lifetime_s: int) -> str:
+    """As `download_path`, in a unit of work."""
     expires = int(time.time()) + lifetime_s
-    signature = await signer.sign(_PURPOSE, job_id, expires)
+    return _path(job_id, expires, signer.sign_within(tx, _PURPOSE, job_id, expires))
+
+
+def _path(job_id: str, expires: int, signature: str) -> str:
     return f"/v1/downloads/{job_id.replace('-', '')}.{expires}.{signature}"
 
 
@@ -53,7 +62,7 @@ async def download_path(signer: Signer, job_id: str, lifetime_s: int = LIFETIME_
     media_type="audio/mpeg",
     opt=describe(
         {200: Answer("The audio.", {"audio/mpeg": None})},
-        errors=[ForbiddenError(_FORBIDDEN), NotFoundError("The audio has expired.")],
+        errors=[SignatureError(), NotFoundError("The audio has expired.")],
     ),
 )
 async def download(
@@ -70,7 +79,7 @@ async def download(
     core = core_of(request)
     parts = _TOKEN.fullmatch(token)
     if parts is None:
-        raise ForbiddenError(_FORBIDDEN)
+        raise SignatureError
     job_id = str(uuid.UUID(parts[1]))
     await core.signer.verify(_PURPOSE, job_id, int(parts[2]), parts[3])
     job = await core.database.read(jobs.find_anywhere, job_id)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from intone.api.generations.schemas import Form, Format, Status
     from intone.core.jobs import Job, JobState
+    from intone.core.voices import VoiceCatalogue
 
 __all__ = [
     "DIALECT",
@@ -26,6 +27,7 @@ __all__ = [
     "job_id_of",
     "status_word",
     "status_word_of_new",
+    "voice_name",
 ]
 
 #: What the core calls jobs that came by this API.
@@ -89,6 +91,12 @@ def job_id_of(name: str) -> str:
         return str(uuid.UUID(name.removeprefix(_SHORT)))
     except ValueError:
         raise NotFoundError("There is no such generation, or it has expired.") from None
+
+
+def voice_name(voices: VoiceCatalogue, job: Job) -> str:
+    """What clients call a job's voice: seed 002 by its uuid, seed 001 by its slug."""
+    preset = voices.preset(job.order.voice)
+    return preset.uuid if preset and form_of(job) == "script" else job.order.voice
 
 
 def credits_for(text: str) -> int:

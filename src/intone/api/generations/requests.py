@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from intone.api.generations.schemas import CreateGeneration, Form
     from intone.core.access import Principal
     from intone.core.ledger import Balance
-    from intone.providers.base import PresetVoice
+    from intone.core.voices import CatalogueVoice
 
 __all__ = ["idempotency_key", "submission"]
 
@@ -47,7 +47,11 @@ def idempotency_key(values: list[str]) -> str | None:
 
 
 def submission(
-    body: JsonBody[CreateGeneration], *, principal: Principal, voice: PresetVoice, key: str | None
+    body: JsonBody[CreateGeneration],
+    *,
+    principal: Principal,
+    voice: CatalogueVoice,
+    key: str | None,
 ) -> Submission:
     """What the core is asked to accept.
 

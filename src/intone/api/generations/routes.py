@@ -19,9 +19,9 @@ from intone.api.generations.gate import admit, core_of
 from intone.api.generations.mapping import (
     DIALECT,
     STATES,
-    form_of,
     generation_body,
     job_id_of,
+    voice_name,
 )
 from intone.api.generations.progress import generation_events
 from intone.api.generations.requests import idempotency_key, submission
@@ -114,7 +114,7 @@ async def list_(
         states=STATES[status] if status else (),
         voice=voice,
     )
-    items = [await _body(request, core, principal, job) for job in found[:limit]]
+    items = [await _body(request, core, job) for job in found[:limit]]
     more = str(found[limit - 1].number) if len(found) > limit else None
     return GenerationList(items=items, next_cursor=more)
 
@@ -129,7 +129,7 @@ async def list_(
 async def get_(request: Req, generation_id: GenerationId) -> Generation:
     """A generation as it stands, with a fresh address of its audio once it is ready."""
     principal, core = await admit(request), core_of(request)
-    return await _body(request, core, principal, await _find(core, principal, generation_id))
+    return await _body(request, core, await _find(core, principal, generation_id))
 
 
 @delete(
@@ -174,12 +174,11 @@ async def _find(core: Core, principal: Principal, name: str) -> Job:
     return job
 
 
-async def _body(request: Req, core: Core, principal: Principal, job: Job) -> Generation:
+async def _body(request: Req, core: Core, job: Job) -> Generation:
     url = None
     if job.recording is not None:
         url = server_url(request) + await download_path(core.signer, job.id)
-    voice = await core.find_voice(principal, job.order.voice)
-    return generation_body(job, voice.uuid if form_of(job) == "script" else voice.slug, url)
+    return generation_body(job, voice_name(core.voices, job), url)
 
 
 def _number(cursor: str | None) -> int | None:

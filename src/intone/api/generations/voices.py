@@ -23,20 +23,19 @@ from intone.api.generations.voice_schemas import (
 from intone.api.moments import moment
 from intone.core.cloned_voices import Consent
 from intone.core.cloning import CloneOrder
-from intone.core.voices import short_slug
+from intone.core.voices import UNKNOWN_LANGUAGE, short_slug
 from intone.errors import NotFoundError, PlanFeatureError
 
 if TYPE_CHECKING:
+    from intone.api.generations.voice_schemas import GivenConsent
     from intone.core.cloned_voices import ClonedVoice
     from intone.core.voices import VoiceCatalogue
     from intone.providers.base import PresetVoice
 
-__all__ = ["CLONE_ROUTES", "language_of"]
+__all__ = ["CLONE_ROUTES"]
 
 Req = Request[Any, Any, Any]
 
-#: BCP 47 for a language that nobody knows yet.
-_UNKNOWN_LANGUAGE: Final = "und"
 _COMMON: dict[str, Any] = {
     "before_request": require("speak"),
     "security": SECURITY,
@@ -91,10 +90,7 @@ async def clone(request: Req) -> CloneQueued:
     """Have a voice be made from samples that were uploaded; ask for it until it is ready."""
     principal, core = await admit(request, clones=True), core_of(request)
     body = (await read_json(request, CloneVoice)).value
-    consent = body.consent and Consent(
-        given_by=body.consent.given_by, given_at=int(body.consent.given_at.timestamp() * 1000)
-    )
-    order = CloneOrder(name=body.name, sample_paths=body.sample_paths, consent=consent)
+    order = CloneOrder(body.name, body.sample_paths, _consent(body.consent))
     return CloneQueued(id=await core.cloning.submit(principal, order))
 
 
@@ -128,10 +124,15 @@ async def delete_voice(request: Req, voice_id: VoiceId) -> None:
     await core.cloning.delete(principal, voice_id)
 
 
-def language_of(cloned: ClonedVoice, voices: VoiceCatalogue) -> str:
-    """The language that a cloned voice speaks, once it is known."""
+def _consent(given: GivenConsent | None) -> Consent | None:
+    if given is None:
+        return None
+    return Consent(given.given_by, int(given.given_at.timestamp() * 1000))
+
+
+def _language(cloned: ClonedVoice, voices: VoiceCatalogue) -> str:
     base = voices.preset(cloned.base_voice or "")
-    return base.languages[0] if base else _UNKNOWN_LANGUAGE
+    return base.languages[0] if base else UNKNOWN_LANGUAGE
 
 
 def _preset_body(preset: PresetVoice) -> VoiceDetail:
@@ -146,19 +147,23 @@ def _preset_body(preset: PresetVoice) -> VoiceDetail:
 
 
 def _clone_body(cloned: ClonedVoice, voices: VoiceCatalogue) -> VoiceDetail:
-    consent, error = cloned.consent, cloned.error_code
+    consent = error = None
+    if cloned.consent is not None:
+        given_at = moment(cloned.consent.given_at)
+        consent = ShownConsent(given_by=cloned.consent.given_by, given_at=given_at)
+    if cloned.error_code is not None:
+        error = CloneFailure(code=cloned.error_code, message=cloned.error_message or "")
     return VoiceDetail(
         id=cloned.id,
         slug=short_slug(cloned.id),
         name=cloned.name,
         kind="cloned",
-        language=language_of(cloned, voices),
+        language=_language(cloned, voices),
         status=cloned.state,
-        consent=consent
-        and ShownConsent(given_by=consent.given_by, given_at=moment(consent.given_at)),
+        consent=consent,
         analysis=None if cloned.analysis is None else dict(cloned.analysis),
         created_at=moment(cloned.created_at),
-        error=error and CloneFailure(code=error, message=cloned.error_message or ""),
+        error=error,
     )
 
 

@@ -18,6 +18,7 @@ from intone.api.speech.catalogue_schemas import (
     SpeechModel,
     SpeechVoice,
 )
+from intone.core.voices import UNKNOWN_LANGUAGE
 from intone.providers.base import ListedVoice
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
-    "UNKNOWN_LANGUAGE",
     "audio_voice",
     "clone_voice",
     "each_once",
@@ -46,8 +46,6 @@ __all__ = [
 FORMATS: Final = ("mp3", "pcm", "opus", "aac", "flac", "wav")
 #: What a vendor may do and no route here does.
 _UNWIRED: Final = ("websocket_streaming", "voice_cloning")
-#: BCP 47 for a language that nobody has named.
-UNKNOWN_LANGUAGE: Final = "und"
 
 
 def speech_voices(

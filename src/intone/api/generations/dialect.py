@@ -1,0 +1,23 @@
+"""The generations dialect: its paths and its envelope."""
+
+from __future__ import annotations
+
+from intone.api.dialect import Dialect
+from intone.api.generations.downloads import DOWNLOAD_ROUTES
+from intone.api.generations.errors import generation_envelope
+from intone.api.generations.routes import ROUTES
+from intone.api.generations.uploads import UPLOAD_ROUTES
+from intone.api.generations.voices import CLONE_ROUTES
+from intone.api.generations.webhooks import WEBHOOK_ROUTES
+
+__all__ = ["GENERATIONS"]
+
+GENERATIONS = Dialect(
+    name="generations",
+    prefixes=(
+        *("/v1/generations", "/v1/downloads", "/v1/uploads"),
+        *("/v1/voices/clone", "/v1/webhooks"),
+    ),
+    handlers=[*ROUTES, *DOWNLOAD_ROUTES, *UPLOAD_ROUTES, *CLONE_ROUTES, *WEBHOOK_ROUTES],
+    render_error=generation_envelope,
+)
