@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import chromium, clients, mounts, postgres
+from helpers import chromium, clients, flite, mounts, postgres
 from intone.storage.database import Database
 from intone.storage.open import open_database
 
@@ -17,6 +17,7 @@ _REQUIREMENTS = {
     "chromium": chromium.missing,
     "client": clients.missing,
     "mount": mounts.missing,
+    "flite": flite.missing,
 }
 
 

@@ -46,7 +46,7 @@ from intone.core.webhook_deliveries import DELIVER
 from intone.core.webhook_delivery import AT_ONCE, Deliverer
 from intone.errors import IntoneError, InvalidInputError
 from intone.machine import usable_cores
-from intone.providers.registry import create_providers, running
+from intone.providers.registry import create_clone_engines, create_providers, running
 from intone.queue.open import open_queue
 from intone.storage.blobs import BlobStore
 from intone.storage.database import LostRaceError
@@ -181,6 +181,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             settings.providers,
             processes=settings.engine_processes or None,
             engine=settings.engine,
+            clones=clone_models.resolve,
         )
         await stack.enter_async_context(running(providers))
         tokens = _token_verifier(settings)
@@ -215,11 +216,13 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             server_url=settings.public_url or f"http://{settings.host}:{settings.port}",
             url_lifetime_s=round(settings.webhooks_url_hours * 3600),
         )
+        uploads = Uploads(database, blobs, signer, spool, _upload_rules(settings))
         cloning = Cloning(
             database=database,
             queue=queue,
             blobs=blobs,
-            voices=cloned,
+            catalogue=voices,
+            clones=cloned,
             segments=SegmentCache(database, blobs),
             requires_consent=settings.cloning_require_consent,
         )
@@ -254,7 +257,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 listening=Listening(database, blobs, watchers, spool),
                 listings=Catalogue(models, listings),
                 signer=signer,
-                uploads=Uploads(database, blobs, signer, spool, _upload_rules(settings)),
+                uploads=uploads,
                 speech=speech,
                 cloning=cloning,
                 egress=egress,
@@ -273,6 +276,16 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 announce={GENERATIONS: announcements.generation_ended},
             ),
             deliverer=deliverer,
+            cloner=Cloner(
+                database=database,
+                queue=queue,
+                blobs=blobs,
+                uploads=uploads,
+                voices=cloned,
+                engines=create_clone_engines(providers),
+                spool=spool,
+                announce=announcements.voice_ended,
+            ),
             job_metrics=job_metrics,
             registry=registry,
             retention=Retention(database, queue, blobs, spool, cloning),

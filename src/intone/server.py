@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 
 from intone.api.app import create_app
-from intone.api.generations.dialect import GENERATIONS
+from intone.api.generations.dialect import generations_dialect
 from intone.api.metrics import Metrics
 from intone.api.middleware import BodyLimits
 from intone.api.protocol import EnvelopeProtocol
@@ -72,9 +72,10 @@ def create_server_app(runtime: Runtime) -> Litestar:
         public_voices=settings.public_voices,
         breaker_state=runtime.router.state if settings.status_breakers else None,
     )
+    generations = generations_dialect(max_upload_bytes=settings.max_upload_bytes)
     return create_app(
         runtime.core,
-        [VOICE_JOBS, *speech, GENERATIONS, voices_dialect()],
+        [VOICE_JOBS, *speech, generations, voices_dialect()],
         readiness=runtime.ready,
         metrics=Metrics(runtime.registry),
         limits=BodyLimits(settings.max_body_bytes, settings.body_timeout_s),

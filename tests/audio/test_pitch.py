@@ -1,5 +1,7 @@
 """Speech at another pitch: how high, how long, how loud, how clean, and still the same person."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,9 +45,17 @@ def timbre(pcm: bytes, sample_rate: int) -> np.ndarray:
     frames = frames[np.abs(frames).max(axis=1) > 0.05] * np.hanning(1024)
     power = (np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0)
     edges = np.geomspace(350, 0.45 * sample_rate, 13) * 1024 / sample_rate
-    bands = [power[int(a) : int(b)].mean() for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    bands = [power[int(a) : int(b)].mean() for a, b in pairwise(edges)]
     level = 10 * np.log10(bands)
     return level - level.mean()
+
+
+def loudness_over_time(pcm: bytes, sample_rate: int) -> np.ndarray:
+    """The level every 5 ms, smoothed over 40."""
+    size = sample_rate // 200
+    samples = samples_of(pcm)
+    whole = samples[: len(samples) - len(samples) % size].reshape(-1, size)
+    return np.convolve(np.sqrt((whole**2).mean(axis=1)), np.ones(8) / 8, "same")
 
 
 @pytest.mark.parametrize("variant", VOICES)
@@ -60,17 +70,17 @@ def test_the_pitch_moves_by_so_many_semitones_and_the_length_stays(
     assert moved == pytest.approx(semitones, abs=0.15)
 
 
-@pytest.mark.parametrize("variant", ["Mike", "f2", "Annie"])
+@pytest.mark.parametrize("variant", ["Mike", "m3", "f2"])
 @pytest.mark.parametrize("semitones", SEMITONES)
 def test_the_same_person_speaks(semitones: float, variant: str) -> None:
     """The vocal tract stays: played faster instead, the voice would be another by far more."""
     sample_rate, pcm = voice(variant)
     before = timbre(pcm, sample_rate)
     change = np.std(timbre(shifted(pcm, sample_rate, semitones), sample_rate) - before)
-    assert change < 3.5
+    assert change < 3
     if abs(semitones) >= 7:
         faster = timbre(pcm, round(sample_rate * 2 ** (semitones / 12)))
-        assert change < 0.7 * np.std(faster - before)
+        assert change < 0.75 * np.std(faster - before)
 
 
 @pytest.mark.parametrize("variant", VOICES)
@@ -82,7 +92,8 @@ def test_nothing_clicks_and_nothing_gets_too_loud(semitones: float, variant: str
     bends = [np.percentile(np.abs(np.diff(samples, 2)), 99.99) for samples in (before, after)]
     assert bends[1] < 1.05 * bends[0]
     assert -5 < level_dbfs(after) - level_dbfs(before) < 1
-    assert np.abs(after).max() <= max(0.95, np.abs(before).max())
+    peaks = [np.percentile(np.abs(samples), 99.99) for samples in (before, after)]
+    assert peaks[1] < 1.25 * peaks[0]
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
@@ -112,15 +123,20 @@ def test_silence_stays_silent() -> None:
 
 @pytest.mark.parametrize("semitones", [-12.0, 3.0, 12.0])
 def test_sounds_lie_where_they_were(semitones: float) -> None:
-    """To within a hundredth of a second, the very last one too."""
-    sample_rate, pcm = speak("Papa!")
-    whole = bytes(sample_rate * 2) + pcm + bytes(sample_rate) + pcm
-    edges = []
-    for heard in (whole, shifted(whole, sample_rate, semitones)):
-        loud = np.flatnonzero(np.abs(samples_of(heard)) > 0.05) / sample_rate
-        gap = int(np.argmax(np.diff(loud)))
-        edges.append([loud[0], loud[gap], loud[gap + 1], loud[-1]])
-    assert edges[1] == pytest.approx(edges[0], abs=0.012)
+    """Its loudness rises and falls when it did, to within a hundredth of a second, to the end."""
+    sample_rate, pcm = voice("f2")
+    before, after = (
+        loudness_over_time(heard, sample_rate)
+        for heard in (pcm, shifted(pcm, sample_rate, semitones))
+    )
+    for start in range(0, len(before) - 400, 200):
+        piece = before[start + 2 : start + 398]
+        likeness = [
+            np.corrcoef(piece, after[start + 2 + late : start + 398 + late])[0, 1]
+            for late in range(-2, 3)
+        ]
+        assert max(likeness) > 0.8
+        assert abs(int(np.argmax(likeness)) - 2) <= 1
 
 
 @pytest.mark.parametrize("semitones", [-12.0, 0.0, 12.0])

@@ -62,7 +62,8 @@ class Engine:
     def available(self):
         return True
 
-    async def prepare(self, samples):
+    async def prepare(self, samples, language):
+        self.language = language
         self.asked.set()
         seconds = [path.stat().st_size / 2 / SAMPLE_RATE for path in samples]
         await self.open.wait()
@@ -91,7 +92,8 @@ class Workshop:
             database=self.database,
             queue=self.queue,
             blobs=self.blobs,
-            voices=self.cloned,
+            catalogue=self.voices,
+            clones=self.cloned,
             segments=SegmentCache(self.database, self.blobs),
             requires_consent=requires_consent,
         )
@@ -118,8 +120,8 @@ class Workshop:
         sent = await self.uploads.accept(workspace_id or self.workspace_id, "a.wav", once(data))
         return sent.path
 
-    async def submit(self, *paths, consent=CONSENT, name="Ada", cloning=None, principal=None):
-        order = CloneOrder(name, paths, consent)
+    async def submit(self, *paths, cloning=None, principal=None, **changes):
+        order = CloneOrder(**{"name": "Ada", "sample_paths": paths, "consent": CONSENT} | changes)
         return await (cloning or self.cloning).submit(principal or self.principal(), order)
 
     async def claim(self):

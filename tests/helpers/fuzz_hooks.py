@@ -6,6 +6,9 @@ exists, and a key's name one that people can read.
 """
 
 import schemathesis
+from hypothesis import strategies
+
+from helpers import media
 
 VOICES = ("voice_en_us_001", "voice_en_gb_001", "voice_de_de_001", "voice_fr_fr_001")
 STYLES = ("neutral", "calm", "serious", "whisper")
@@ -14,6 +17,10 @@ LONGEST_ID = 200
 
 MODELS = ("espeak/default", "tts-1", "gpt-4o-mini-tts")
 NAMES = ("alloy", "en-us.emma", "de-de.anna")
+
+
+# A file's schema says that it is bytes, and not of which kind.
+schemathesis.openapi.format("binary", strategies.just(media.wav(1200, rate=8000, bits=8)))
 
 
 @schemathesis.hook

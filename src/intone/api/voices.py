@@ -24,7 +24,6 @@ from intone.api.speech.catalogue_mapping import clone_voice, speech_voices
 from intone.api.speech.catalogue_schemas import SpeechVoice  # noqa: TC001 - msgspec reads it
 from intone.api.speech.errors import SpeechEnvelope, speech_envelope
 from intone.core.listings import VoiceFilter
-from intone.core.voices import UNKNOWN_LANGUAGE
 from intone.errors import InvalidInputError, PlanFeatureError, UnauthenticatedError
 from intone.providers.base import Gender
 
@@ -57,9 +56,7 @@ class VoiceItem(Struct, frozen=True, kw_only=True):
     id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     name: str
     kind: Literal["preset", "cloned"] = "preset"
-    language: Annotated[
-        str, Meta(description="BCP 47 tag; `und` while it is not known.", examples=["en-US"])
-    ]
+    language: Annotated[str, Meta(description="BCP 47 tag.", examples=["en-US"])]
     status: Annotated[CloneStatus | UnsetType, Meta(description="Of a cloned voice.")] = UNSET
 
 
@@ -158,7 +155,7 @@ class _Own:
                 id=one.id,
                 name=one.name,
                 kind="cloned",
-                language=voice.languages[0] if voice else UNKNOWN_LANGUAGE,
+                language=voice.languages[0] if voice else one.language,
                 status=one.state,
             )
             for one in self.cloned

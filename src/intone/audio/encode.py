@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
 
 from intone.audio.formats import BYTES_PER_SAMPLE, FrameAligner, audio_format, wav_header
 from intone.audio.lavc import aac_encoder, opus_encoder
+from intone.audio.tags import id3v1_tag, id3v2_tag, riff_info
 from intone.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Encoder", "create_encoder"]
 
@@ -57,6 +62,7 @@ def create_encoder(
     channels: int = 1,
     total_bytes: int | None = None,
     bitrate_kbps: int | None = None,
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> Encoder:
     """An encoder for one recording.
 
@@ -70,6 +76,7 @@ def create_encoder(
         total_bytes: How much PCM will come, where known; formats that name their length at
             the start do it then.
         bitrate_kbps: Bit rate of a lossy format in kbit/s; the default suits speech.
+        tags: What the file says of itself, see `intone.audio.tags`; PCM cannot say anything.
 
     Raises:
         InvalidInputError: There is no such format, or it cannot have this rate, bit rate or
@@ -79,15 +86,15 @@ def create_encoder(
         case "pcm":
             return _PcmEncoder()
         case "wav":
-            return _WavEncoder(sample_rate, channels, total_bytes)
+            return _WavEncoder(wav_header(sample_rate, channels, total_bytes, riff_info(tags)))
         case "opus":
-            return opus_encoder(sample_rate, channels, bitrate_kbps)
+            return opus_encoder(sample_rate, channels, bitrate_kbps, tags)
         case "aac":
-            return aac_encoder(sample_rate, channels, bitrate_kbps)
+            return _Tagged(id3v2_tag(tags), aac_encoder(sample_rate, channels, bitrate_kbps))
         case "flac":
-            return _FlacEncoder(sample_rate, channels)
+            return _FlacEncoder(sample_rate, channels, tags)
         case _:
-            return _Mp3Encoder(sample_rate, channels, bitrate_kbps)
+            return _Mp3Encoder(sample_rate, channels, bitrate_kbps, id3v1_tag(tags))
 
 
 class _PcmEncoder:
@@ -98,9 +105,28 @@ class _PcmEncoder:
         return b""
 
 
+class _Tagged:
+    """Another encoder's stream with a tag before it, which leaves along with its first bytes."""
+
+    def __init__(self, tag: bytes, encoder: Encoder) -> None:
+        self._tag, self._encoder = tag, encoder
+
+    def feed(self, pcm: bytes) -> bytes:
+        return self._after_tag(self._encoder.feed(pcm))
+
+    def finish(self) -> bytes:
+        return self._after_tag(self._encoder.finish())
+
+    def _after_tag(self, encoded: bytes) -> bytes:
+        if not self._tag or not encoded:
+            return encoded
+        tag, self._tag = self._tag, b""
+        return tag + encoded
+
+
 class _WavEncoder:
-    def __init__(self, sample_rate: int, channels: int, total_bytes: int | None) -> None:
-        self._header = wav_header(sample_rate, channels, total_bytes)
+    def __init__(self, header: bytes) -> None:
+        self._header = header
 
     def feed(self, pcm: bytes) -> bytes:
         header, self._header = self._header, b""
@@ -116,7 +142,7 @@ class _FlacEncoder:
     Through libsndfile: FFmpeg's encoder takes 7 MB for each stream, this one 0.1 MB.
     """
 
-    def __init__(self, sample_rate: int, channels: int) -> None:
+    def __init__(self, sample_rate: int, channels: int, tags: Mapping[str, str]) -> None:
         if not 0 < sample_rate <= _FLAC_HIGHEST_RATE:
             raise InvalidInputError(
                 f"FLAC has no sample rate of {sample_rate} Hz, only up to {_FLAC_HIGHEST_RATE}."
@@ -137,6 +163,10 @@ class _FlacEncoder:
             subtype="PCM_16",
             compression_level=_FLAC_COMPRESSION,
         )
+        # libsndfile's names of the same fields; it adds its own to the software's.
+        for field, name in (("software", "encoder"), ("comment", "comment")):
+            if name in tags:
+                setattr(self._file, field, tags[name])
         self._aligner = FrameAligner(channels)
         self._one_frame = bytes(channels * BYTES_PER_SAMPLE)
         self._begun = False
@@ -196,7 +226,9 @@ class _Mp3Encoder:
     LAME's delay and padding make the result up to three frames longer than the PCM.
     """
 
-    def __init__(self, sample_rate: int, channels: int, bitrate_kbps: int | None) -> None:
+    def __init__(
+        self, sample_rate: int, channels: int, bitrate_kbps: int | None, tag: bytes
+    ) -> None:
         bitrate_kbps = _mp3_bitrate(sample_rate, channels, bitrate_kbps)
         import lameenc
 
@@ -208,7 +240,7 @@ class _Mp3Encoder:
         lame.set_out_sample_rate(sample_rate)
         lame.set_bit_rate(bitrate_kbps)
         lame.set_quality(_LAME_QUALITY)
-        self._lame = lame
+        self._lame, self._tag = lame, tag
         self._aligner = FrameAligner(channels)
         self._one_frame = bytes(channels * BYTES_PER_SAMPLE)
         self._begun = False
@@ -223,7 +255,7 @@ class _Mp3Encoder:
     def finish(self) -> bytes:
         # No bytes at all are no MP3 file: an empty recording becomes a moment of silence.
         first = b"" if self._begun else self.feed(self._one_frame)
-        return first + bytes(self._lame.flush())
+        return first + bytes(self._lame.flush()) + self._tag
 
 
 def _mp3_bitrate(sample_rate: int, channels: int, wanted: int | None) -> int:

@@ -30,7 +30,7 @@ BYTES_PER_SAMPLE = 2
 
 #: RIFF counts bytes in 32 bits; the largest count is also how a stream says "not known yet".
 _UNKNOWN_SIZE = 0xFFFFFFFF
-#: Bytes of a WAV header that its own RIFF size counts: all but `RIFF` and the size itself.
+#: Bytes of a plain WAV header that its own RIFF size counts: all but `RIFF` and the size itself.
 _WAV_HEADER_COUNTED = 36
 
 
@@ -78,8 +78,8 @@ def audio_format(name: str) -> AudioFormat:
         ) from None
 
 
-def wav_header(sample_rate: int, channels: int, data_bytes: int | None) -> bytes:
-    """The 44 bytes before the samples of a 16-bit PCM WAV file.
+def wav_header(sample_rate: int, channels: int, data_bytes: int | None, info: bytes = b"") -> bytes:
+    """What stands before the samples of a 16-bit PCM WAV file: 44 bytes and `info`.
 
     Args:
         sample_rate: In Hz.
@@ -87,18 +87,20 @@ def wav_header(sample_rate: int, channels: int, data_bytes: int | None) -> bytes
         data_bytes: Bytes of samples that follow. None where that is not known yet, as in a
             stream; it is then given as 0xFFFFFFFF, which players read to the end. So is a
             length beyond the 4 GiB that RIFF can name.
+        info: A whole chunk to stand before the samples.
     """
-    if data_bytes is None or data_bytes > _UNKNOWN_SIZE - _WAV_HEADER_COUNTED:
+    counted = _WAV_HEADER_COUNTED + len(info)
+    if data_bytes is None or data_bytes > _UNKNOWN_SIZE - counted:
         riff_size = data_size = _UNKNOWN_SIZE
     else:
-        riff_size, data_size = data_bytes + _WAV_HEADER_COUNTED, data_bytes
+        riff_size, data_size = data_bytes + counted, data_bytes
     frame = channels * BYTES_PER_SAMPLE
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH",
         *(b"RIFF", riff_size, b"WAVE"),
         *(b"fmt ", 16, 1, channels, sample_rate, sample_rate * frame, frame, BYTES_PER_SAMPLE * 8),
-        *(b"data", data_size),
     )
+    return head + info + struct.pack("<4sI", b"data", data_size)
 
 
 def to_channels(pcm: bytes, channels: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from intone.audio.formats import BYTES_PER_SAMPLE, FrameAligner
@@ -77,8 +78,13 @@ _OPUS = _Form(
 _AAC = _Form("adts", "aac", "fltp", {"aac_coder": "fast"}, {})
 
 
-def opus_encoder(sample_rate: int, channels: int, bitrate_kbps: int | None) -> LavcEncoder:
-    """Ogg Opus (RFC 7845); a rate that Opus lacks is raised to the next one it has.
+def opus_encoder(
+    sample_rate: int,
+    channels: int,
+    bitrate_kbps: int | None,
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> LavcEncoder:
+    """Ogg Opus (RFC 7845) with these tags; a rate that Opus lacks is raised to the next it has.
 
     Raises:
         InvalidInputError: Opus has no such number of channels, rate or bit rate.
@@ -86,7 +92,7 @@ def opus_encoder(sample_rate: int, channels: int, bitrate_kbps: int | None) -> L
     _check_channels("Opus", channels)
     coded = min((rate for rate in _OPUS_RATES if rate >= sample_rate), default=max(_OPUS_RATES))
     kbps = _bitrate("Opus", bitrate_kbps, _OPUS_RATES[coded], _MOST_OPUS_KBPS, channels)
-    return LavcEncoder(_OPUS, sample_rate, coded, channels, kbps)
+    return LavcEncoder(_OPUS, sample_rate, coded, channels, kbps, tags=tags)
 
 
 def aac_encoder(sample_rate: int, channels: int, bitrate_kbps: int | None) -> LavcEncoder:
@@ -142,9 +148,16 @@ class LavcEncoder:
     """An encoder and a container of FFmpeg's, opened when the first audio comes."""
 
     def __init__(
-        self, form: _Form, sample_rate: int, coded_rate: int, channels: int, kbps: int
+        self,
+        form: _Form,
+        sample_rate: int,
+        coded_rate: int,
+        channels: int,
+        kbps: int,
+        *,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._form = form
+        self._form, self._tags = form, tags
         self._rate, self._coded_rate, self._kbps = sample_rate, coded_rate, kbps
         self._layout = "mono" if channels == 1 else "stereo"
         self._frame = channels * BYTES_PER_SAMPLE
@@ -200,6 +213,7 @@ class LavcEncoder:
             options={**form.muxer_options, "flush_packets": "1"},
             buffer_size=_BUFFER,
         )
+        container.metadata.update(self._tags)
         stream = container.add_stream(
             form.codec,
             rate=self._coded_rate,

@@ -71,7 +71,7 @@ class PitchShifter:
             return pcm
         import numpy as np
 
-        return _pcm(self._line.feed(np.frombuffer(pcm, "<i2").astype("f4") / _FULL_SCALE))
+        return _pcm(self._line.feed(np.frombuffer(pcm, "<i2") / np.float32(_FULL_SCALE)))
 
     def finish(self) -> bytes:
         """Return the last samples; no call may follow."""

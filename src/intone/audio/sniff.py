@@ -43,11 +43,9 @@ def looks_like(form: str, head: bytes) -> bool | None:
     head = head[:_HEAD]
     if form in _MAGIC:
         return _has(head, _MAGIC[form])
-    if form == "mp3":
+    if form in _FRAMES:
         tag = _has(head, _ID3)
-        return _is_mpeg(head, _is_layer_3) if tag is False else tag
-    if form == "aac":
-        return _is_mpeg(head, _is_adts)
+        return _is_mpeg(head, _FRAMES[form]) if tag is False else tag
     if any(_has(head, magic) for magic in _MAGIC.values()):
         return False
     return _is_no_text(head)
@@ -98,3 +96,7 @@ def _is_no_text(head: bytes) -> bool | None:
     if not all(character.isprintable() or character in "\t\r\n" for character in text):
         return True
     return False if len(head) >= _ENOUGH_TEXT else None
+
+
+#: What a frame looks like in the formats that have no header, but perhaps an ID3 tag.
+_FRAMES = {"mp3": _is_layer_3, "aac": _is_adts}

@@ -59,7 +59,7 @@ class DecodeLimits:
     #: Bytes of private memory the process may have; it needs 40 MiB to begin with.
     memory_bytes: int = 72 * 1024 * 1024
     #: Seconds of processor time, and of time.
-    cpu_seconds: int = 30
+    cpu_seconds: int = 15
     timeout_s: float = 90.0
 
     @property

@@ -203,10 +203,13 @@ def _parts(article: str, limit: int) -> list[str]:
 
 def _write(output: Path, pcm: bytes) -> list[Path]:
     from intone.audio.encode import create_encoder
+    from intone.audio.tags import provenance
 
     files = []
     for name in ("mp3", "wav", "pcm"):
-        encoder = create_encoder(name, sample_rate=_SAMPLE_RATE, channels=1, total_bytes=len(pcm))
+        encoder = create_encoder(
+            name, sample_rate=_SAMPLE_RATE, total_bytes=len(pcm), tags=provenance()
+        )
         path = output / f"article.{name}"
         path.write_bytes(encoder.feed(pcm) + encoder.finish())
         files.append(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from intone.errors import ProviderRejectedError
 from intone.providers.cloning import ResolvedClone
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class CloneModels:
         """From now on the clone may be spoken with."""
         if clone.local_id not in self._known:
             self._known[clone.local_id] = ResolvedClone(
-                base=clone.base.local_id, model=self._blobs.file(clone.model)
+                base_local_id=clone.base.local_id, model=self._blobs.file(clone.model)
             )
 
     def forget(self, voice_id: str) -> None:
@@ -44,9 +43,6 @@ class CloneModels:
         """What the voice is spoken with.
 
         Raises:
-            ProviderRejectedError: There is no such voice, or it was deleted.
+            KeyError: There is no such voice, or it was deleted.
         """
-        try:
-            return self._known[voice_id]
-        except KeyError:
-            raise ProviderRejectedError("This cloned voice was deleted.") from None
+        return self._known[voice_id]

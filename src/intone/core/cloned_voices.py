@@ -81,6 +81,8 @@ class ClonedVoice:
     id: str
     workspace_id: str
     name: str
+    #: BCP 47 tag of what it is to speak.
+    language: str
     state: VoiceState
     #: Names of the uploads that it is made of.
     samples: tuple[str, ...]
@@ -102,12 +104,13 @@ class ClonedVoice:
 
 
 _FIELDS = (
-    "number, id, workspace_id, name, state, samples, consent, engine, base_voice, model, analysis,"
-    " attempts, error_code, error_message, created_at, ended_at"
+    "number, id, workspace_id, name, language, state, samples, consent, engine, base_voice, model,"
+    " analysis, attempts, error_code, error_message, created_at, ended_at"
 )
 _INSERT = """
-INSERT INTO voices (id, workspace_id, name, state, samples, consent, attempts, created_at)
-VALUES (:id, :workspace_id, :name, 'queued', :samples, :consent, 0, :now)
+INSERT INTO voices
+  (id, workspace_id, name, language, state, samples, consent, attempts, created_at)
+VALUES (:id, :workspace_id, :name, :language, 'queued', :samples, :consent, 0, :now)
 """
 _FIND = f"""
 SELECT {_FIELDS} FROM voices
@@ -162,6 +165,7 @@ def insert(
     *,
     workspace_id: str,
     name: str,
+    language: str,
     samples: Sequence[str],
     consent: Consent | None,
     priority: int,
@@ -173,6 +177,7 @@ def insert(
         id=voice_id,
         workspace_id=workspace_id,
         name=name,
+        language=language,
         samples=_json(list(samples)),
         consent=None if consent is None else _json(consent),
         now=now_ms(),
@@ -355,6 +360,7 @@ def _voice(row: Row) -> ClonedVoice:
         id=row["id"],
         workspace_id=row["workspace_id"],
         name=row["name"],
+        language=row["language"],
         state=row["state"],
         samples=msgspec.json.decode(row["samples"], type=tuple[str, ...]),
         consent=row["consent"] and msgspec.json.decode(row["consent"], type=Consent),

@@ -123,7 +123,8 @@ class Cloner:
         if engine is None:
             raise UnavailableError("No engine here can clone voices.")
         async with AsyncExitStack() as stack:
-            prepared = await engine.prepare(await self._samples(voice, stack))
+            samples = await self._samples(voice, stack)
+            prepared = await engine.prepare(samples, voice.language)
         blob = f"{model_folder(voice)}/{voice.attempts}.model"
         await self._blobs.put(blob, prepared.model)
         try:

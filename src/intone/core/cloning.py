@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from intone.core import cloned_voices, jobs, segment_rows, uploads
+from intone.core import cloned_voices, job_lists, segment_rows, uploads
 from intone.core.voices import looks_cloned, short_slug
 from intone.errors import InvalidInputError, NotFoundError, PlanFeatureError
 from intone.storage.database import now_ms
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from intone.core.cloned_voices import ClonedVoice, Consent
     from intone.core.plans import Plan
     from intone.core.segment_cache import SegmentCache
-    from intone.core.voices import ClonedVoices
+    from intone.core.voices import ClonedVoices, VoiceCatalogue
     from intone.queue.base import Queue
     from intone.storage.blobs import BlobStore
     from intone.storage.database import Database, Transaction
@@ -78,6 +78,8 @@ class CloneOrder:
     #: What the upload API calls the samples, e.g. `uploads/….wav`.
     sample_paths: Sequence[str]
     consent: Consent | None = None
+    #: BCP 47 tag of what it is to speak, e.g. `en-GB`; `en` for any kind of it.
+    language: str = "en"
 
 
 def require_cloning(plan: Plan) -> None:
@@ -105,7 +107,8 @@ class Cloning:
         database: Where the voices are.
         queue: Where the work goes.
         blobs: Where the engines' models are.
-        voices: Is told of every change.
+        catalogue: Knows which languages there are.
+        clones: Is told of every change.
         segments: What is kept of spoken segments.
         requires_consent: Whether somebody must have agreed to each cloning.
     """
@@ -116,14 +119,16 @@ class Cloning:
         database: Database,
         queue: Queue,
         blobs: BlobStore,
-        voices: ClonedVoices,
+        catalogue: VoiceCatalogue,
+        clones: ClonedVoices,
         segments: SegmentCache,
         requires_consent: bool,
     ) -> None:
         self._database = database
         self._queue = queue
         self._blobs = blobs
-        self._voices = voices
+        self._catalogue = catalogue
+        self._voices = clones
         self._segments = segments
         self._requires_consent = requires_consent
 
@@ -142,6 +147,10 @@ class Cloning:
                 "consent: say who has agreed to this cloning (givenBy) and when (givenAt)."
             )
         _check(order)
+        if not self._catalogue.speaking(order.language):
+            raise InvalidInputError(
+                f"language: no voice here speaks {order.language!r}; GET /v1/voices lists them."
+            )
         voice_id = await self._database.write(
             submit_clone, self._queue, principal.workspace_id, order
         )
@@ -215,6 +224,7 @@ def submit_clone(tx: Transaction, queue: Queue, workspace_id: str, order: CloneO
         queue,
         workspace_id=workspace_id,
         name=order.name,
+        language=order.language,
         samples=order.sample_paths,
         consent=order.consent,
         # Whoever has much waiting goes behind whoever has little.
@@ -245,7 +255,7 @@ def _recordings(tx: Transaction, voice: ClonedVoice) -> list[str]:
 
 def _expire(tx: Transaction, workspace_id: str, job_ids: Sequence[str]) -> None:
     for job_id in job_ids:
-        jobs.expire(tx, workspace_id, job_id)
+        job_lists.expire(tx, workspace_id, job_id)
 
 
 def _forget_if_settled(tx: Transaction, voice: ClonedVoice) -> None:

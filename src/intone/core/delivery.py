@@ -19,7 +19,9 @@ from intone.audio.encode import create_encoder
 from intone.audio.formats import BYTES_PER_SAMPLE
 from intone.audio.joins import Joiner
 from intone.audio.resample import Resampler
+from intone.audio.tags import provenance
 from intone.audio.tempo import TempoChanger
+from intone.core.voices import looks_cloned
 from intone.errors import ProviderError, UnavailableError
 from intone.providers.base import AudioChunk, SpeechRequest
 from intone.text.segments import split
@@ -126,13 +128,23 @@ class Delivery:
                 async for chunk in untouched:
                     yield chunk
             return
-        encoder = create_encoder(self._utterance.form, sample_rate=SAMPLE_RATE)
+        tags = provenance(cloned=self._is_cloned())
+        encoder = create_encoder(self._utterance.form, sample_rate=SAMPLE_RATE, tags=tags)
         async with aclosing(self._pcm()) as pieces:
             async for pcm in pieces:
                 if encoded := await self._encode(encoder, pcm):
                     yield encoded
         if rest := await asyncio.to_thread(encoder.finish):
             yield rest
+
+    def _is_cloned(self) -> bool:
+        """Whether a voice of a workspace's own speaks; vendors' and presets' ids look alike."""
+        speaker, names = self.candidate, (wish.voice for wish in self._utterance.wishes)
+        return (
+            speaker.provider.capabilities.local
+            and any(map(looks_cloned, names))
+            and all(speaker.voice != preset.local_id for preset in speaker.provider.voices())
+        )
 
     async def close(self) -> None:
         """Stop whoever speaks."""

@@ -18,7 +18,7 @@ from intone.errors import IntoneError, LeaseLostError, NotFoundError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from intone.core.recordings import Recording
     from intone.core.segment_rows import Tally
@@ -31,21 +31,20 @@ if TYPE_CHECKING:
 __all__ = [
     "ENDED",
     "RENDER",
+    "SELECT",
     "Job",
     "JobState",
     "Order",
     "advance",
     "begin",
     "cancel",
-    "expire",
     "fail",
     "fence",
     "find",
-    "find_anywhere",
     "finish",
     "give_back",
     "insert",
-    "page",
+    "job_of",
 ]
 
 JobState = Literal["queued", "running", "enhancing", "ready", "failed", "cancelled"]
@@ -123,7 +122,7 @@ INSERT INTO jobs
   (id, workspace_id, dialect, state, spec, tag, hold_id, progress, attempts, created_at)
 VALUES (:id, :workspace_id, :dialect, 'queued', :spec, :tag, :hold_id, 0, 0, :now)
 """
-_SELECT = f"""
+SELECT = f"""
 SELECT j.number, j.id, j.workspace_id, j.dialect, j.state, j.spec, j.tag, j.progress, j.attempts,
   j.error_code, j.error_message, j.error_retryable,
   j.created_at, j.started_at, j.ended_at, j.expires_at, j.segments, j.segments_reused,
@@ -131,28 +130,10 @@ SELECT j.number, j.id, j.workspace_id, j.dialect, j.state, j.spec, j.tag, j.prog
 FROM jobs j LEFT JOIN recordings r ON r.job_id = j.id
 """
 _FIND = (
-    _SELECT
+    SELECT
     + """
 WHERE j.id = :id AND j.workspace_id = :workspace_id
   AND (j.expires_at IS NULL OR j.expires_at > :now)
-"""
-)
-_FIND_ANYWHERE = (
-    _SELECT
-    + """
-WHERE j.id = :id AND (j.expires_at IS NULL OR j.expires_at > :now)
-"""
-)
-#: No number is as large.
-_LAST = 2**62
-_PAGE = (
-    _SELECT
-    + """
-WHERE j.workspace_id = :workspace_id AND j.dialect = :dialect AND j.number < :before
-  AND (j.expires_at IS NULL OR j.expires_at > :now)
-  AND (:states = '' OR :states LIKE '% ' || j.state || ' %')
-  AND (:voice = '' OR j.spec LIKE :voice ESCAPE '!')
-ORDER BY j.number DESC LIMIT :limit
 """
 )
 # Claims are numbered, so one that is overtaken before it begins can be told from its successor.
@@ -234,65 +215,7 @@ def find(tx: Transaction, workspace_id: str, job_id: str) -> Job:
     row = tx.one(_FIND, id=job_id, workspace_id=workspace_id, now=now_ms())
     if row is None:
         raise NotFoundError("There is no such job, or it has expired.")
-    return _job(row)
-
-
-def page(
-    tx: Transaction,
-    workspace_id: str,
-    dialect: str,
-    *,
-    limit: int,
-    before: int | None = None,
-    states: Sequence[JobState] = (),
-    voice: str | None = None,
-) -> list[Job]:
-    """The workspace's jobs that came by a dialect, newest first.
-
-    Args:
-        tx: The unit of work.
-        workspace_id: Whose jobs.
-        dialect: By which API they came.
-        limit: Most jobs returned.
-        before: Only jobs with a number below this one: where the page before ended.
-        states: Only jobs in one of these states; all where empty.
-        voice: Only jobs with this voice's slug.
-    """
-    named = "" if voice is None else voice.replace("!", "!!").replace("_", "!_").replace("%", "!%")
-    rows = tx.all(
-        _PAGE,
-        workspace_id=workspace_id,
-        dialect=dialect,
-        before=_LAST if before is None else before,
-        states="".join(f" {state} " for state in states),
-        voice=f'%"voice":"{named}"%' if named else "",
-        now=now_ms(),
-        limit=limit,
-    )
-    return [_job(row) for row in rows]
-
-
-def find_anywhere(tx: Transaction, job_id: str) -> Job:
-    """The job of that id, whosever it is: for callers who have proved otherwise that they may.
-
-    Raises:
-        NotFoundError: There is none, or it has expired.
-    """
-    row = tx.one(_FIND_ANYWHERE, id=job_id, now=now_ms())
-    if row is None:
-        raise NotFoundError("There is no such job, or it has expired.")
-    return _job(row)
-
-
-def expire(tx: Transaction, workspace_id: str, job_id: str) -> None:
-    """Have an ended job be gone from now on; the next sweep erases what is left of it."""
-    tx.execute(
-        "UPDATE jobs SET expires_at = :now WHERE id = :id AND workspace_id = :workspace_id"
-        " AND ended_at IS NOT NULL",
-        id=job_id,
-        workspace_id=workspace_id,
-        now=now_ms(),
-    )
+    return job_of(row)
 
 
 def begin(tx: Transaction, queue: Queue, claim: Claim) -> Job | None:
@@ -304,9 +227,9 @@ def begin(tx: Transaction, queue: Queue, claim: Claim) -> Job | None:
     begun = tx.execute(
         _BEGIN, id=claim.subject, lease=claim.token, attempt=claim.attempt, now=now_ms()
     )
-    row = tx.one(_SELECT + "WHERE j.id = :id", id=claim.subject)
+    row = tx.one(SELECT + "WHERE j.id = :id", id=claim.subject)
     if begun and row is not None:
-        return _job(row)
+        return job_of(row)
     if row is None or row["state"] in ENDED:
         queue.complete(tx, claim)
         return None
@@ -465,9 +388,9 @@ def _end(
 
 
 def _as_it_stands(tx: Transaction, job_id: str) -> Job:
-    row = tx.one(_SELECT + "WHERE j.id = :id", id=job_id)
+    row = tx.one(SELECT + "WHERE j.id = :id", id=job_id)
     assert row is not None
-    return _job(row)
+    return job_of(row)
 
 
 def _turn(now: int, backlog: int) -> int:
@@ -485,7 +408,8 @@ def _expiry(order: Order, now: int) -> int:
     return now + int(order.retention_hours * _HOUR_MS)
 
 
-def _job(row: Row) -> Job:
+def job_of(row: Row) -> Job:
+    """The job of a row that `SELECT` has found."""
     return Job(
         number=row["number"],
         id=row["id"],

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from intone.audio.encode import create_encoder
 from intone.audio.formats import BYTES_PER_SAMPLE, to_channels, wav_header
+from intone.audio.tags import provenance, riff_info
 from intone.core import jobs
 from intone.core.rendering import spool_path
+from intone.core.voices import looks_cloned
 from intone.errors import InvalidInputError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
@@ -72,7 +74,12 @@ class Listening:
         if recording.format != "pcm" or wanted not in {"wav", "mp3"}:
             raise InvalidInputError(f"This recording cannot be had as {wanted!r}.")
         if wanted == "wav":
-            header = wav_header(recording.sample_rate, recording.channels, recording.bytes)
+            header = wav_header(
+                recording.sample_rate,
+                recording.channels,
+                recording.bytes,
+                riff_info(provenance()),
+            )
             return Rendition(wanted, recording.blob, recording.bytes, header, etag)
         blob = f"{recording.blob}.mp3"
         return Rendition(wanted, blob, await self._mp3_size(recording, blob), b"", etag)
@@ -89,7 +96,12 @@ class Listening:
             NotFoundError, UnavailableError: As `follow`.
         """
         order = job.order
-        encoder = create_encoder(wanted, sample_rate=order.sample_rate, channels=order.channels)
+        encoder = create_encoder(
+            wanted,
+            sample_rate=order.sample_rate,
+            channels=order.channels,
+            tags=provenance(cloned=looks_cloned(order.voice)),
+        )
         async with aclosing(self.follow(job.workspace_id, job.id)) as pcm:
             async for encoded in _encode(encoder, pcm, order.channels):
                 yield encoded
@@ -170,7 +182,10 @@ class Listening:
 
     async def _as_mp3(self, recording: Recording) -> AsyncIterator[bytes]:
         encoder = create_encoder(
-            "mp3", sample_rate=recording.sample_rate, channels=recording.channels
+            "mp3",
+            sample_rate=recording.sample_rate,
+            channels=recording.channels,
+            tags=provenance(),
         )
         pcm = self._blobs.read_range(recording.blob, 0, recording.bytes)
         async for encoded in _encode(encoder, pcm):

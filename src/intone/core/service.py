@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from intone.core import jobs, ledger
+from intone.core import job_lists, jobs, ledger
 from intone.core.idempotency import recall
 from intone.core.submission import submit
 from intone.errors import IntoneError, InvalidInputError
@@ -126,9 +126,9 @@ class Core:
         states: Sequence[JobState] = (),
         voice: str | None = None,
     ) -> list[Job]:
-        """The workspace's jobs that came by a dialect, newest first; see `jobs.page`."""
+        """The workspace's jobs that came by a dialect, newest first; see `job_lists.page`."""
         return await self.database.read(
-            jobs.page,
+            job_lists.page,
             principal.workspace_id,
             dialect,
             limit=limit,
@@ -154,7 +154,7 @@ class Core:
             NotFoundError: There is none, or it has expired.
         """
         await self.cancel(principal, job_id)
-        await self.database.write(jobs.expire, principal.workspace_id, job_id)
+        await self.database.write(job_lists.expire, principal.workspace_id, job_id)
 
     async def watch(self, principal: Principal, job_id: str) -> AsyncIterator[Job]:
         """The job now, and again at each change of state or progress, until it has ended.

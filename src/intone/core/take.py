@@ -12,7 +12,9 @@ from intone.audio.encode import create_encoder
 from intone.audio.formats import BYTES_PER_SAMPLE, duration_ms, to_channels
 from intone.audio.joins import Joiner
 from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to
+from intone.audio.tags import provenance
 from intone.core.recordings import Recording
+from intone.core.voices import looks_cloned
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -96,6 +98,7 @@ class Take:
             sample_rate=order.sample_rate,
             channels=order.channels,
             total_bytes=self._size * order.channels if self._is_whole else None,
+            tags=provenance(cloned=looks_cloned(order.voice)),
         )
         while not is_over:
             while self._size < at + _AT_ONCE and not self._is_whole:

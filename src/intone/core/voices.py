@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from intone.storage.database import Database
 
 __all__ = [
-    "CLONE_STYLES",
     "UNKNOWN_LANGUAGE",
     "CatalogueVoice",
     "ClonedVoices",
@@ -48,9 +47,6 @@ _FIRST_NUMBER: Final = 1_000_000_000
 _TRUST_S: Final = 1.0
 #: How many workspaces' lists are remembered at most.
 _REMEMBERED: Final = 10_000
-
-#: What a cloned voice can be asked for: samples have one style only.
-CLONE_STYLES: Final = ("neutral",)
 
 
 class CatalogueVoice(Protocol):
@@ -121,8 +117,8 @@ class SpeakingClone:
     #: Path in the blob store of what the engine needs, and the preset it is spoken from.
     model: str
     base: PresetVoice
+    styles: tuple[str, ...]
     description: str = "Cloned voice"
-    styles: tuple[str, ...] = CLONE_STYLES
 
 
 def speaks(languages: Iterable[str], wanted: str) -> bool:
@@ -284,6 +280,7 @@ class VoiceCatalogue:
             version=f"{base.version}/{voice.model}",
             model=voice.model,
             base=base,
+            styles=base.styles,
         )
 
 

@@ -32,8 +32,9 @@ class ResolvedClone:
     """What a cloned voice is spoken with."""
 
     #: The id of the preset that it is spoken from, as its provider knows it.
-    base: str
-    #: The file that holds what the engine has made of the samples.
+    base_local_id: str
+    #: The file, on this machine, that holds what the engine has made of the samples. A file is
+    #: read once: another model needs another path.
     model: Path
 
 
@@ -46,11 +47,12 @@ class CloneEngine(Protocol):
     def available(self) -> bool:
         """Whether it can be asked: its model is there and this machine can run it."""
 
-    async def prepare(self, samples: Sequence[Path]) -> PreparedVoice:
+    async def prepare(self, samples: Sequence[Path], language: str) -> PreparedVoice:
         """Learn a voice, outside of this process's event loop.
 
         Args:
             samples: Files with recordings of one speaker: mono s16le at `SAMPLE_RATE`.
+            language: BCP 47 tag of what the voice is to speak.
 
         Raises:
             SampleRejectedError: The samples will not do.

@@ -16,18 +16,21 @@ from intone.providers.cartesia import CartesiaProvider
 from intone.providers.deepgram import DeepgramProvider
 from intone.providers.elevenlabs import ElevenLabsProvider
 from intone.providers.engines.espeak_provider import EspeakProvider
+from intone.providers.engines.matching_provider import MatchingProvider
 from intone.providers.google import GoogleProvider
+from intone.providers.matching.learner import MatchingLearner
 from intone.providers.openai import OpenAIProvider
 from intone.providers.polly import PollyProvider
 from intone.providers.settings import ProviderSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from intone.providers.base import Provider
+    from intone.providers.cloning import CloneEngine, ResolvedClone
     from intone.providers.http import HttpProvider
 
-__all__ = ["create_providers", "running"]
+__all__ = ["create_clone_engines", "create_providers", "running"]
 
 #: The engine inside, which is there whatever the settings say.
 _ENGINE: Final = "espeak"
@@ -55,6 +58,7 @@ def create_providers(
     *,
     processes: int | None = None,
     engine: bool = True,
+    clones: Callable[[str], ResolvedClone] | None = None,
 ) -> dict[str, Provider]:
     """Every provider of this process by its name, none of them started.
 
@@ -62,6 +66,8 @@ def create_providers(
         settings: By its name, what the operator says of a provider.
         processes: How many processes a local engine has; one a core by default.
         engine: Whether the engine inside is one of them.
+        clones: Says what the id of a cloned voice stands for, without blocking, or raises
+            `KeyError`; without it nobody speaks with cloned voices.
 
     Raises:
         InvalidInputError: A provider's type is unknown, or its name cannot be one.
@@ -69,10 +75,20 @@ def create_providers(
     inside = {_ENGINE: ProviderSettings(type=_ENGINE)} if engine else {}
     settings = {**inside, **(settings or {})}
     known = _known_models()
-    return {
+    providers = {
         name: _create(name, said, known.get(said.type, {}), processes)
         for name, said in settings.items()
     }
+    if engine and clones is not None:
+        matching = MatchingProvider(clones, processes=processes)
+        providers[matching.name] = matching
+    return providers
+
+
+def create_clone_engines(providers: Mapping[str, Provider]) -> list[CloneEngine]:
+    """Who can learn voices with these providers, the best first."""
+    engine = providers.get(_ENGINE)
+    return [MatchingLearner(engine)] if engine else []
 
 
 def _create(
@@ -83,6 +99,8 @@ def _create(
 ) -> Provider:
     if not name or "/" in name or "," in name:
         raise InvalidInputError(f"A provider cannot be called {name!r}: no slash, no comma.")
+    if name == MatchingProvider.name:
+        raise InvalidInputError(f"The name {name!r} is that of cloned voices; choose another.")
     if (said.type == _ENGINE) != (name == _ENGINE):
         raise InvalidInputError(f"The provider {_ENGINE!r} is the engine inside, and the only one.")
     if said.type == _ENGINE:

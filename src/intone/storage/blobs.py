@@ -107,7 +107,7 @@ class BlobStore:
                 yield bytes(chunk)
 
     def file(self, path: str) -> Path:
-        """Where the blob is on this machine, for native code that reads files; it may be missing."""
+        """Where the blob is on this machine, for code that reads files; it may be missing."""
         return self._folder / _checked(path)
 
     async def delete(self, path: str) -> None:

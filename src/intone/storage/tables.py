@@ -333,8 +333,10 @@ voices = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
     Column("name", Text, nullable=False),
-    Column("state", Text, nullable=False),  # queued, running, ready, failed
-    Column("samples", Text, nullable=False),  # JSON array of uploads' ids
+    Column("language", Text, nullable=False),  # BCP 47, that it is to speak
+    # queued, running, ready, failed; deleted, until all that came of it is erased
+    Column("state", Text, nullable=False),
+    Column("samples", Text, nullable=False),  # JSON array of uploads' paths
     Column("consent", Text),  # JSON {given_by, given_at}; NULL where the operator wants none
     Column("engine", Text),  # which engine speaks it, e.g. matching
     Column("base_voice", Text),  # slug of the preset that it is spoken from

@@ -21,7 +21,7 @@ from intone.api.described import Answer, describe
 from intone.api.generations.gate import core_of
 from intone.api.openapi import operation_id
 from intone.audio.formats import FORMATS
-from intone.core import jobs
+from intone.core import job_lists
 from intone.errors import NotFoundError, SignatureError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ async def download(
         raise SignatureError
     job_id = str(uuid.UUID(parts[1]))
     await core.signer.verify(_PURPOSE, job_id, int(parts[2]), parts[3])
-    job = await core.database.read(jobs.find_anywhere, job_id)
+    job = await core.database.read(job_lists.find_anywhere, job_id)
     recording = job.recording
     if recording is None:
         raise NotFoundError("The audio has expired.")

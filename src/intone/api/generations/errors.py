@@ -9,7 +9,13 @@ from litestar import Response
 from msgspec import UNSET, UnsetType
 
 from intone.api.dialect import STATUSES, status_of
-from intone.errors import IntoneError, PlanFeatureError, RateLimitedError, StorageFullError
+from intone.errors import (
+    IntoneError,
+    PlanFeatureError,
+    RateLimitedError,
+    StorageFullError,
+    VoiceNotReadyError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GenerationEnvelope", "code_of", "generation_envelope"]
 
-_STATUSES: Final[Mapping[type[IntoneError], int]] = {**STATUSES, StorageFullError: 503}
+_STATUSES: Final[Mapping[type[IntoneError], int]] = {
+    **STATUSES,
+    StorageFullError: 503,
+    VoiceNotReadyError: 409,
+}
 #: What this dialect calls the core's codes; those not named here keep their names.
 _CODES: Final[Mapping[str, str]] = {
     "invalid_input": "invalid_request",

@@ -52,6 +52,15 @@ class CloneVoice(Struct, frozen=True, kw_only=True, rename="camel"):
             " more in all.",
         ),
     ]
+    language: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$",
+            max_length=35,
+            description="BCP 47 tag of what the voice is to speak.",
+            examples=["en-GB"],
+        ),
+    ] = "en"
     name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=PLAIN_TEXT)] = (
         "Cloned voice"
     )
@@ -89,9 +98,7 @@ class VoiceDetail(Struct, frozen=True, kw_only=True, rename="camel"):
     slug: Annotated[str, Meta(description="A shorter name.", examples=["voice_en_us_001"])]
     name: str
     kind: Literal["preset", "cloned"]
-    language: Annotated[
-        str, Meta(description="BCP 47 tag; `und` while it is not known.", examples=["en-US"])
-    ]
+    language: Annotated[str, Meta(description="BCP 47 tag.", examples=["en-US"])]
     status: CloneStatus
     consent: ShownConsent | UnsetType | None = UNSET
     analysis: Annotated[

@@ -23,7 +23,7 @@ from intone.api.generations.voice_schemas import (
 from intone.api.moments import moment
 from intone.core.cloned_voices import Consent
 from intone.core.cloning import CloneOrder
-from intone.core.voices import UNKNOWN_LANGUAGE, short_slug
+from intone.core.voices import short_slug
 from intone.errors import NotFoundError, PlanFeatureError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ async def clone(request: Req) -> CloneQueued:
     """Have a voice be made from samples that were uploaded; ask for it until it is ready."""
     principal, core = await admit(request, clones=True), core_of(request)
     body = (await read_json(request, CloneVoice)).value
-    order = CloneOrder(body.name, body.sample_paths, _consent(body.consent))
+    order = CloneOrder(body.name, body.sample_paths, _consent(body.consent), body.language)
     return CloneQueued(id=await core.cloning.submit(principal, order))
 
 
@@ -132,7 +132,7 @@ def _consent(given: GivenConsent | None) -> Consent | None:
 
 def _language(cloned: ClonedVoice, voices: VoiceCatalogue) -> str:
     base = voices.preset(cloned.base_voice or "")
-    return base.languages[0] if base else UNKNOWN_LANGUAGE
+    return base.languages[0] if base else cloned.language
 
 
 def _preset_body(preset: PresetVoice) -> VoiceDetail:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from intone.providers.base import AudioChunk, Model, PresetVoice, SpeechRequest
     from intone.providers.engines.pool import PoolLimits
 
-__all__ = ["EspeakProvider"]
+__all__ = ["MAX_CHARACTERS", "RATES", "EspeakProvider", "check"]
 
-_MAX_CHARACTERS = 5000
-_MIN_RATE, _MAX_RATE = 0.5, 2.0
+#: Longest text of one request.
+MAX_CHARACTERS = 5000
+#: Slowest and fastest multiplier.
+RATES = 0.5, 2.0
 _MIN_SAMPLE_RATE, _MAX_SAMPLE_RATE = 8_000, 48_000
 
 
@@ -52,9 +54,9 @@ class EspeakProvider(Provider):
         self.models = models
         self.voice_aliases = {**OPENAI_NAMES, **(aliases or {})}
         self.capabilities = Capabilities(
-            max_characters=_MAX_CHARACTERS,
+            max_characters=MAX_CHARACTERS,
             concurrency=self.pool.size,
-            rates=(_MIN_RATE, _MAX_RATE),
+            rates=RATES,
             keeps_time=False,  # 7 % off at half speed, 20 % at twice the speed in some voices
             resamples=True,
             local=True,
@@ -79,7 +81,7 @@ class EspeakProvider(Provider):
             raise ProviderRejectedError(f"There is no eSpeak NG voice {request.voice!r}.")
         if request.style not in STYLES:
             raise ProviderRejectedError(f"eSpeak NG voices have no style {request.style!r}.")
-        _check(request)
+        check(request)
         return self.pool.speak(
             request.text,
             msgspec.structs.asdict(voice.settings(request.style)),
@@ -97,11 +99,17 @@ class EspeakProvider(Provider):
         await self.pool.close()
 
 
-def _check(request: SpeechRequest) -> None:
-    if len(request.text) > _MAX_CHARACTERS:
-        raise ProviderRejectedError(f"A text may have at most {_MAX_CHARACTERS} characters.")
-    if not _MIN_RATE <= request.rate <= _MAX_RATE:
-        raise ProviderRejectedError(f"The rate must lie in {_MIN_RATE}–{_MAX_RATE}.")
+def check(request: SpeechRequest) -> None:
+    """Refuse what the engine cannot speak.
+
+    Raises:
+        ProviderRejectedError: The text is too long, or a rate out of bounds.
+    """
+    if len(request.text) > MAX_CHARACTERS:
+        raise ProviderRejectedError(f"A text may have at most {MAX_CHARACTERS} characters.")
+    slowest, fastest = RATES
+    if not slowest <= request.rate <= fastest:
+        raise ProviderRejectedError(f"The rate must lie in {slowest}–{fastest}.")
     rate = request.sample_rate
     if rate is not None and not _MIN_SAMPLE_RATE <= rate <= _MAX_SAMPLE_RATE:
         raise ProviderRejectedError(

@@ -190,6 +190,10 @@ def _open(name: str) -> Engine:
         from intone.providers.engines.espeak import Espeak
 
         return Espeak()
+    if name == "matching":
+        from intone.providers.engines.matching import Matching
+
+        return Matching()
     raise ValueError(f"There is no engine called {name!r}.")
 
 

@@ -267,6 +267,7 @@ CREATE TABLE voices (
 	id TEXT NOT NULL, 
 	workspace_id TEXT NOT NULL, 
 	name TEXT NOT NULL, 
+	language TEXT NOT NULL, 
 	state TEXT NOT NULL, 
 	samples TEXT NOT NULL, 
 	consent TEXT, 

@@ -57,6 +57,7 @@ def _create_voices() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("workspace_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("samples", sa.Text(), nullable=False),
         sa.Column("consent", sa.Text()),

@@ -1,0 +1,149 @@
+"""Learning matched voices in a process of its own, so that no event loop waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from intone.errors import (
+    EngineCrashedError,
+    ProviderTimeoutError,
+    SampleClippedError,
+    SampleNoisyError,
+    SampleNotSpeechError,
+    SampleRejectedError,
+    SampleSilentError,
+    SampleTooShortError,
+)
+from intone.providers.base import SpeechRequest
+from intone.providers.cloning import SAMPLE_RATE, PreparedVoice
+from intone.providers.matching.candidates import base_candidates, reference_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from intone.providers.base import PresetVoice, Provider
+
+__all__ = ["LearnOrder", "Learnt", "MatchingLearner", "Spoken"]
+
+_log = structlog.get_logger(__name__)
+
+#: Seconds after which a process that learns is ended; a minute of samples takes 2–6.
+_LONGEST_S = 120.0
+_REJECTIONS: dict[str, type[SampleRejectedError]] = {
+    kind.code: kind
+    for kind in (
+        SampleTooShortError,
+        SampleSilentError,
+        SampleClippedError,
+        SampleNoisyError,
+        SampleNotSpeechError,
+    )
+}
+
+
+class Spoken(msgspec.Struct, frozen=True, array_like=True):
+    """A preset that may become the base, as it sounds."""
+
+    #: The preset's id at its provider.
+    local_id: str
+    #: Mono s16le at `SAMPLE_RATE`.
+    pcm: bytes
+
+
+class LearnOrder(msgspec.Struct, frozen=True):
+    """What the process is to learn from."""
+
+    #: Files with mono s16le at `SAMPLE_RATE`.
+    samples: list[str]
+    candidates: list[Spoken]
+
+
+class Learnt(msgspec.Struct, frozen=True):
+    """What it has found."""
+
+    #: Fields of a `SampleReport`; its `problem` says why there is no voice.
+    report: dict[str, Any]
+    base_local_id: str = ""
+    model: bytes = b""
+
+
+class MatchingLearner:
+    """Learns matched voices; see `intone.providers.cloning.CloneEngine`.
+
+    Args:
+        engine: The built-in engine, whose presets are the base; started before anybody learns.
+    """
+
+    name = "matching"
+
+    def __init__(self, engine: Provider) -> None:
+        self._engine = engine
+        self._presets = {preset.local_id: preset for preset in engine.voices()}
+
+    def available(self) -> bool:
+        """Always: it needs nothing but the engine."""
+        return True
+
+    async def prepare(self, samples: Sequence[Path], language: str) -> PreparedVoice:
+        """Learn a voice; see `CloneEngine.prepare`.
+
+        Raises:
+            SampleRejectedError: The samples will not do; the class says why.
+            EngineCrashedError, ProviderTimeoutError: The process died or hung.
+            ProviderError: The engine could not speak.
+        """
+        spoken = [
+            Spoken(preset.local_id, await self._reference(preset, language))
+            for preset in base_candidates(self._engine, language)
+        ]
+        learnt = await _learn(LearnOrder([str(path) for path in samples], spoken))
+        problem = learnt.report.pop("problem", None)
+        if problem is not None:
+            kind = _REJECTIONS.get(problem, SampleRejectedError)
+            raise kind(analysis=learnt.report)
+        base = self._presets[learnt.base_local_id]
+        return PreparedVoice(learnt.model, base.slug, learnt.report)
+
+    async def _reference(self, preset: PresetVoice, language: str) -> bytes:
+        request = SpeechRequest(
+            text=reference_text(language),
+            voice=preset.local_id,
+            language=preset.languages[0],
+            sample_rate=SAMPLE_RATE,
+        )
+        return b"".join([chunk.pcm async for chunk in self._engine.synthesize(request)])
+
+
+async def _learn(order: LearnOrder) -> Learnt:
+    """Have a process learn.
+
+    Raises:
+        EngineCrashedError: It died.
+        ProviderTimeoutError: It took too long.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "intone.providers.matching.learner_child"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_LONGEST_S):
+            answer, _ = await process.communicate(msgspec.msgpack.encode(order))
+    except TimeoutError:
+        raise ProviderTimeoutError("Learning the voice took too long.") from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode:
+        _log.warning("matching.learner_died", status=process.returncode)
+        raise EngineCrashedError("The process that learns voices has died.")
+    return msgspec.msgpack.decode(answer, type=Learnt)

@@ -1,0 +1,234 @@
+"""Cloning on a real server: samples in, a voice out that speaks in every dialect of its owner."""
+
+import itertools
+import json
+import time
+import uuid
+
+import numpy as np
+import pytest
+
+from helpers.cloning import spoken_sample, wav
+from helpers.server import IntoneServer, create, spoken
+from helpers.speech import ARTICLE, speak
+
+CONSENT = {"givenBy": "Ada Lovelace", "givenAt": "2026-01-19T09:30:00Z"}
+RATE = 24_000
+#: Seconds within which a voice is ready or has failed.
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = IntoneServer(tmp_path_factory.mktemp("cloning") / "data").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def voice_id(client):
+    """A voice that is ready."""
+    shown = made(client, upload(client, spoken_sample()))
+    assert shown["status"] == "ready", shown
+    return shown["id"]
+
+
+def upload(client, data, name="sample.wav"):
+    answer = client.post("/v1/uploads", files={"file": (name, data)})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["path"]
+
+
+def clone(client, *paths, **changes):
+    body = {"samplePaths": list(paths), "name": "Ada", "consent": CONSENT} | changes
+    answer = client.post("/v1/voices/clone", json=body)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["status"] == "queued"
+    return answer.json()["id"]
+
+
+def ended(client, voice_id):
+    """The voice, once it is ready or has failed."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        shown = client.get(f"/v1/voices/{voice_id}").json()
+        if shown["status"] in {"ready", "failed"}:
+            return shown
+        assert shown["status"] in {"queued", "running"}
+        time.sleep(0.1)
+    raise AssertionError(f"the voice did not end: {shown}")
+
+
+def made(client, *paths, **changes):
+    return ended(client, clone(client, *paths, **changes))
+
+
+def heard(pcm):
+    """Seconds that are not silent."""
+    samples = np.frombuffer(pcm, "<i2")
+    return float((np.abs(samples) > 200).sum() / RATE)
+
+
+def speech(client, **fields):
+    body = {"input": "Good morning to you all.", "response_format": "pcm"} | fields
+    return client.post("/v1/audio/speech", json=body)
+
+
+def test_a_ready_voice_shows_what_was_found_in_its_samples(client, voice_id):
+    shown = client.get(f"/v1/voices/{voice_id}").json()
+    assert shown["kind"] == "cloned"
+    assert shown["language"].startswith("en")
+    assert shown["consent"] == {"givenBy": "Ada Lovelace", "givenAt": "2026-01-19T09:30:00.000Z"}
+    assert shown["analysis"]["speech_seconds"] > 5
+    assert shown["error"] is None
+
+
+def test_speech_is_spoken_with_it_under_every_name_of_a_local_model(client, voice_id):
+    preset = speech(client, model="tts-1", voice="alloy").content
+    for model in ("matching/default", "tts-1", "espeak/default"):
+        answer = speech(client, model=model, voice=voice_id)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["X-VoxRouter-Provider"] == "matching"
+        assert heard(answer.content) > 0.5
+        assert answer.content != preset
+
+
+def test_voice_jobs_are_spoken_with_it(client, voice_id):
+    profiles = client.get("/v1/voice/profiles").json()["profiles"]
+    profile = next(p for p in profiles if p["profile_id"] == slug(voice_id))
+    assert client.get(f"/v1/voice/profiles/{profile['profile_id']}").json() == profile
+    for name in (profile["profile_id"], voice_id):
+        job, pcm = spoken(client, voice=name)
+        assert job["voice"]["profile_id"] == profile["profile_id"]
+        assert heard(pcm) > 0.3
+
+
+def test_generations_are_spoken_with_it(client, voice_id):
+    for name in (voice_id, slug(voice_id)):
+        answer = client.post(
+            "/v1/generations", json={"voiceId": name, "script": "Hello.", "format": "wav"}
+        )
+        assert answer.status_code == 202, answer.text
+        shown = finished(client, answer.json()["id"])
+        assert (shown["status"], shown["voiceId"]) == ("ready", voice_id)
+        assert client.get(shown["downloadUrl"]).content.startswith(b"RIFF")
+
+
+def test_for_everybody_else_it_does_not_exist(server, client, voice_id):
+    assert server.cli("workspaces", "create", "other", "--plan", "scale").returncode == 0
+    key = json.loads(server.cli("keys", "create", "-w", "other", "--json").stdout)["key"]
+    with server.client(key) as other:
+        nothing = str(uuid.uuid4())
+        for method in ("GET", "DELETE"):
+            seen, unseen = (
+                other.request(method, f"/v1/voices/{one}") for one in (voice_id, nothing)
+            )
+            assert (seen.status_code, seen.json()) == (404, unseen.json())
+        for lists in ("/v1/voices", "/v1/voice/profiles", "/v1/audio/voices"):
+            text = other.get(lists).text
+            assert voice_id not in text
+            assert slug(voice_id) not in text
+        for model in ("matching/default", "tts-1"):
+            seen, unseen = (speech(other, model=model, voice=one) for one in (voice_id, nothing))
+            assert seen.status_code == unseen.status_code == 400
+            assert seen.text.replace(voice_id, "X") == unseen.text.replace(nothing, "X")
+        seen, unseen = (
+            other.post("/v1/generations", json={"voiceId": one, "script": "Hello."})
+            for one in (voice_id, nothing)
+        )
+        assert (seen.status_code, seen.json()) == (404, unseen.json())
+    assert client.get(f"/v1/voices/{voice_id}").status_code == 200
+
+
+def music():
+    """Ten seconds of a melody."""
+    time_s = np.arange(int(0.4 * RATE)) / RATE
+    decay = np.exp(-3 * time_s)
+    notes = [
+        decay * sum(np.sin(2 * np.pi * hertz * n * time_s) / n for n in range(1, 6))
+        for hertz in itertools.islice(itertools.cycle([262, 330, 392, 523, 392, 330]), 25)
+    ]
+    return (np.concatenate(notes) * 8000).astype("<i2").tobytes()
+
+
+def clipped():
+    rate, pcm = speak(ARTICLE, "en-us")
+    samples = np.frombuffer(pcm, "<i2").astype(float) * 30
+    return wav(np.clip(samples, -32768, 32767).astype("<i2").tobytes(), rate)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda: wav(bytes(10 * RATE * 2), RATE), "sample_silent"),
+        (lambda: wav(music(), RATE), "sample_not_speech"),
+        (clipped, "sample_clipped"),
+        (lambda: spoken_sample("Hello there."), "sample_too_short"),
+    ],
+    ids=["silence", "music", "clipped", "short"],
+)
+def test_samples_that_will_not_do_say_why(client, make, code):
+    shown = made(client, upload(client, make()))
+    assert (shown["status"], shown["error"]["code"]) == ("failed", code)
+    assert shown["error"]["message"]
+    assert speech(client, model="tts-1", voice=shown["id"]).json()["error"] == "voice_not_ready"
+
+
+def test_three_milliseconds_are_refused_as_they_come(client):
+    answer = client.post("/v1/uploads", files={"file": ("a.wav", wav(bytes(144), RATE))})
+    assert (answer.status_code, answer.json()["error"]) == (400, "media_too_short")
+
+
+def test_short_samples_add_up(client):
+    halves = [spoken_sample(half) for half in (ARTICLE[:75], ARTICLE[75:])]
+    shown = made(client, *(upload(client, half) for half in halves))
+    assert shown["status"] == "ready", shown
+
+
+def test_a_deleted_voice_takes_its_recordings_along(client):
+    voice_id = made(client, upload(client, spoken_sample()))["id"]
+    job, _ = spoken(client, voice=slug(voice_id))
+    assert client.delete(f"/v1/voices/{voice_id}").status_code == 204
+    assert client.get(f"/v1/voices/{voice_id}").status_code == 404
+    assert client.get(f"/v1/voice/jobs/{job['job_id']}").status_code == 404
+    assert client.get(f"/v1/voice/jobs/{job['job_id']}/audio").status_code == 404
+    assert create(client, voice=slug(voice_id)).status_code == 400
+    assert speech(client, model="matching/default", voice=voice_id).status_code == 400
+
+
+def test_a_voice_ends_once_though_its_server_is_killed(make_server):
+    server = make_server(name="killed").start()
+    with server.client() as client:
+        voice_id = clone(client, upload(client, spoken_sample()))
+        while client.get(f"/v1/voices/{voice_id}").json()["status"] == "queued":
+            time.sleep(0.01)
+        server.kill()
+    server.start()
+    with server.client() as client:
+        shown = ended(client, voice_id)
+        assert shown["status"] == "ready", shown
+        assert speech(client, model="matching/default", voice=voice_id).status_code == 200
+        items = client.get("/v1/voices").json()["items"]
+        assert [one["id"] for one in items if one["kind"] == "cloned"] == [voice_id]
+    models = [path for path in (server.data_dir / "blobs" / "voices").rglob("*") if path.is_file()]
+    assert len(models) == 1
+
+
+def slug(voice_id):
+    return "voice_" + voice_id.replace("-", "")[:12]
+
+
+def finished(client, generation_id):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        shown = client.get(f"/v1/generations/{generation_id}").json()
+        if shown["status"] in {"ready", "failed"}:
+            return shown
+        time.sleep(0.05)
+    raise AssertionError(f"the generation did not end: {shown}")
