@@ -23,9 +23,11 @@ from bench import (
     local_speech,
     long_job,
     many_streams,
+    matching,
     memory,
     one_sentence,
     start,
+    webhooks,
 )
 from bench.report import machine, show, tell
 
@@ -43,8 +45,10 @@ _SCENARIOS: dict[str, Callable[[Path], Coroutine[Any, Any, list[Row]]]] = {
     "litellm": litellm.measure,
     "local_speech": local_speech.measure,
     "many_streams": many_streams.measure,
+    "matching": matching.measure,
     "start": start.measure,
     "memory": memory.measure,
+    "webhooks": webhooks.measure,
 }
 
 

@@ -8,13 +8,8 @@ one key and keeps no accounts, while Intone does both.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
-import shutil
-import subprocess
-import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +18,7 @@ from typing import TYPE_CHECKING
 from bench.cores import apart
 from bench.gateway import ALL_CALLERS, ONCE, PACED, STREAM_S, Work, paying_server
 from bench.listeners import typical
+from bench.peers import MissingError, installed
 from bench.report import Row, at_least, at_most, tell
 from bench.servers import free_port, running
 from bench.vendor import vendor_server
@@ -36,19 +32,12 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 _REQUIREMENTS = Path(__file__).with_name("litellm-requirements.txt")
-_ENVIRONMENT = Path(sys.prefix) / "peers" / "litellm"
-#: Longest that one step of installing may take, in seconds.
-_INSTALL_S = 600.0
 
 _ROUNDS = 5
 _ONE = Work(ONCE, 1, 2.0)
 _MANY = Work(ONCE, ALL_CALLERS, 4.0)
 _STREAMS = Work(PACED, ALL_CALLERS, 3.0, STREAM_S)
 _WARM = Work(ONCE, 8, 2.0)
-
-
-class _MissingError(Exception):
-    """The peer cannot be had here; the text says why."""
 
 
 @dataclass(slots=True)
@@ -84,8 +73,8 @@ class _Gateway:
 async def measure(folder: Path) -> list[Row]:
     """Both gateways before one vendor, on one core, by turns."""
     try:
-        command = _installed()
-    except _MissingError as error:
+        command = installed("litellm", _REQUIREMENTS) / "litellm"
+    except MissingError as error:
         tell(f"litellm: skipped: {error}")
         return [Row("litellm", "beside the LiteLLM proxy", None, "", note=str(error))]
     with (
@@ -183,36 +172,3 @@ def _proxy(folder: Path, command: Path, vendor: Server, core: int | None) -> Ite
         ready="/health/liveliness",
     ) as server:
         yield replace(server, key=key)
-
-
-def _installed() -> Path:
-    """The proxy's command; it is installed where it is not there as pinned.
-
-    Raises:
-        _MissingError: It cannot be installed.
-    """
-    command, pinned = _ENVIRONMENT / "bin" / "litellm", _ENVIRONMENT / "pinned"
-    wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
-    if command.exists() and pinned.exists() and pinned.read_text() == wanted:
-        return command
-    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
-    if uv is None:
-        raise _MissingError("LiteLLM was not installed: there is no uv")
-    tell(f"litellm: installing the peer into {_ENVIRONMENT}")
-    python = _ENVIRONMENT / "bin" / "python"
-    _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(_ENVIRONMENT))
-    sync = (uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python))
-    _run(*sync, str(_REQUIREMENTS))
-    pinned.write_text(wanted)
-    return command
-
-
-def _run(*command: str) -> None:
-    with tempfile.TemporaryFile("w+") as said:
-        try:
-            subprocess.run(command, stdout=said, stderr=said, check=True, timeout=_INSTALL_S)
-        except (OSError, subprocess.SubprocessError) as error:
-            said.seek(0)
-            lines = said.read().strip().splitlines()
-            why = lines[-1].strip() if lines else str(error)
-            raise _MissingError(f"LiteLLM could not be installed: {why}") from None

@@ -11,6 +11,7 @@ import asyncio
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -28,7 +29,7 @@ from intone.queue.open import open_queue
 from intone.storage.open import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from intone.core.webhooks import NewWebhook
@@ -39,6 +40,8 @@ __all__ = ["measure"]
 
 _RECEIVERS, _EVENTS, _FAILING = 20, 1000, 0.3
 _KILLS, _BETWEEN_KILLS_S = 6, 3.0
+#: Seconds between two events, so that they go on until about the last kill, and of a receiver.
+_PACE_S, _SLOWNESS_S = 0.025, (0.0, 0.4)
 #: Seconds after the last kill within which everything must have arrived: leases run out after 10,
 #: and what was refused is tried again after 5.
 _PATIENCE_S = 45.0
@@ -67,6 +70,7 @@ class _Seen:
     #: Connections to the address that is forbidden.
     forbidden: int = 0
     last_at: float = 0.0
+    all_taken: threading.Event = field(default_factory=threading.Event)
 
     async def receive(self, request: web.Request) -> web.Response:
         """Verify an event, and take it unless it is its turn to fail."""
@@ -78,10 +82,14 @@ class _Seen:
             return web.Response(status=400)
         self.unverified += not verify_seed(body, secret, request.headers)
         self.came[event] += 1
-        if event in self.unlucky and self.came[event] == 1:
+        await asyncio.sleep(random.uniform(*_SLOWNESS_S))
+        if event in self.unlucky:
+            self.unlucky.remove(event)
             return _fail(request, self.came.total())
         self.taken[event] += 1
         self.last_at = time.monotonic()
+        if len(self.taken) == _EVENTS:
+            self.all_taken.set()
         return web.Response()
 
     async def trap(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,18 +105,14 @@ async def measure(folder: Path) -> list[Row]:
         pass  # makes the database and its first workspace
     async with _receivers(seen) as (port, canary_port), _database(data_dir) as (database, queue):
         workspace_ids = await _register(database, seen, port, canary_port)
-        events = iter(range(_EVENTS))
+        publishing = asyncio.create_task(_publish(database, queue, workspace_ids))
         for number in range(_KILLS):
-            with intone_server(data_dir, environment=_ENVIRONMENT) as server:
-                share = _EVENTS // _KILLS + 1
-                await _publish(database, queue, workspace_ids, events, share)
-                await asyncio.sleep(_BETWEEN_KILLS_S)
-                os.kill(server.pid, signal.SIGKILL)
+            # In a thread: events go on being published and received meanwhile.
+            await asyncio.to_thread(_live_and_die, data_dir)
             tell(f"webhooks: killed {number + 1} of {_KILLS}, {len(seen.taken)} events taken")
+        await publishing
         killed_at = time.monotonic()
-        with intone_server(data_dir, environment=_ENVIRONMENT):
-            while len(seen.taken) < _EVENTS and time.monotonic() - killed_at < _PATIENCE_S:
-                await asyncio.sleep(0.1)
+        await asyncio.to_thread(_live_until, data_dir, seen.all_taken)
     note = (
         f"{_KILLS} kills; {seen.came.total():,} tries, {_FAILING:.0%} of events fail at first,"
         f" {seen.taken.total() - len(seen.taken)} taken twice"
@@ -176,13 +180,23 @@ def _plan(name: str) -> Any:
     return load_plans()[name]
 
 
-async def _publish(
-    database: Database, queue: Queue, workspace_ids: list[str], events: Iterator[int], most: int
-) -> None:
-    for event, _ in zip(events, range(most), strict=False):
+async def _publish(database: Database, queue: Queue, workspace_ids: list[str]) -> None:
+    for event in range(_EVENTS):
         body = b'{"event":"%b","data":{"id":"%d"}}' % (_EVENT.encode(), event)
         workspace_id = workspace_ids[event % _RECEIVERS]
         await database.write(webhooks.publish, queue, workspace_id, {_EVENT: body})
+        await asyncio.sleep(_PACE_S)
+
+
+def _live_and_die(data_dir: Path) -> None:
+    with intone_server(data_dir, environment=_ENVIRONMENT) as server:
+        time.sleep(_BETWEEN_KILLS_S)
+        os.kill(server.pid, signal.SIGKILL)
+
+
+def _live_until(data_dir: Path, is_over: threading.Event) -> None:
+    with intone_server(data_dir, environment=_ENVIRONMENT):
+        is_over.wait(_PATIENCE_S)
 
 
 def _fail(request: web.Request, number: int) -> web.Response:

@@ -116,7 +116,8 @@ def test_generations_are_spoken_with_it(client, voice_id):
         )
         assert answer.status_code == 202, answer.text
         shown = finished(client, answer.json()["id"])
-        assert (shown["status"], shown["voiceId"]) == ("ready", voice_id)
+        assert shown["status"] == "ready"
+        assert shown["voiceId"] in {voice_id, slug(voice_id)}
         assert client.get(shown["downloadUrl"]).content.startswith(b"RIFF")
 
 

@@ -174,6 +174,19 @@ def test_the_same_request_twice_is_one_generation(client):
     assert refused["error"] == "idempotency_conflict"
 
 
+def test_what_was_spoken_before_is_not_spoken_again_and_the_answer_says_so(client):
+    text = f"Nobody has said {uuid.uuid4().hex} before. This sentence stays as it is."
+    first = ended(client, create(client, script=text)["id"])
+    again = ended(client, create(client, script=text)["id"])
+    edited = ended(client, create(client, script=text.replace("stays", "changes"))["id"])
+    other = ended(client, create(client, script=text, voiceId="voice_en_us_002")["id"])
+    assert first["reused"] == {"segments": 0, "of": 2}
+    assert again["reused"] == {"segments": 2, "of": 2}
+    assert edited["reused"] == {"segments": 1, "of": 2}
+    assert other["reused"] == {"segments": 0, "of": 2}
+    assert abs(again["durationMs"] - first["durationMs"]) <= 1
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [

@@ -22,9 +22,12 @@ REFERENCE = {"/openapi.json", "/docs", "/docs/start.js", "/docs/scalar.js", "/v1
 PUBLIC = {
     *("getServer", "getHealth", "getReadiness", "getMetrics"),
     *("startDeviceCode", "pollDeviceCode"),
+    *("putUpload", "downloadGeneration", "downloadGenerationHead"),
 }
-#: Operations whose example cannot work: the code in it is known to nobody.
-BY_HAND = {"pollDeviceCode"}
+#: Operations whose example cannot work, as nobody knows the code, or has sent the samples, in it.
+BY_HAND = {"pollDeviceCode", "cloneVoice"}
+#: What an example cannot name, as it is made by another request; their own tests go through these.
+MADE = ("generation_id", "upload_id", "voice_id", "webhook_id", "delivery_id", "token")
 #: What a link or an operation of a created job starts from.
 CREATE = {"v1": "createVoiceJob", "v2": "createVoiceJobV2"}
 
@@ -106,7 +109,7 @@ def test_every_operation_is_described(document, operations):
         for status, response in operation["responses"].items():
             assert response["description"], (name, status)
             assert response["headers"]["X-Request-Id"], (name, status)
-            assert (method == "head" or status == "304") == ("content" not in response), (
+            assert (method == "head" or status in {"204", "304"}) == ("content" not in response), (
                 name,
                 status,
             )
@@ -213,7 +216,7 @@ def request_from(document, operations, name, ids):
             example = given["value"]
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", ids.get(parameter["name"]) or example)
-        elif parameter["in"] == "query":
+        elif parameter["in"] == "query" and example is not None:
             query[parameter["name"]] = json.dumps(example) if isinstance(example, bool) else example
         elif parameter["required"]:
             headers[parameter["name"]] = example
@@ -259,6 +262,11 @@ def assert_documented(document, operation, response):
 def test_every_example_is_a_request_that_works(document, operations, client):
     """For each operation, its own example is answered with its first status and schema."""
     tried = set()
+    by_hand = BY_HAND | {
+        name
+        for name, (path, _, _) in operations.items()
+        if any(f"{{{part}}}" in path for part in MADE)
+    }
     make_key = next(request_from(document, operations, "createKey", {}))
     key_id = send(client, make_key).json()["id"]
     for create in CREATE.values():
@@ -273,7 +281,7 @@ def test_every_example_is_a_request_that_works(document, operations, client):
         version = "V2" if create.endswith("V2") else ""
         names = [create, *links, f"getVoiceJobAudio{version}Head"]
         if not version:
-            names += set(operations) - set(CREATE.values()) - BY_HAND
+            names += set(operations) - set(CREATE.values()) - by_hand
         ids = {"job_id": job["job_id"], "key_id": key_id}
         for name in names:
             for request in request_from(document, operations, name, ids):
@@ -282,7 +290,7 @@ def test_every_example_is_a_request_that_works(document, operations, client):
                 assert str(response.status_code) == expected, (name, response.text)
                 assert_documented(document, operations[name][2], response)
                 tried.add(name)
-    assert tried == set(operations) - BY_HAND
+    assert tried == set(operations) - by_hand
 
 
 def test_every_documented_way_to_ask_for_audio_is_answered_as_documented(
@@ -330,5 +338,6 @@ def test_options_and_405_name_the_methods_of_the_document(document, client):
     for path, item in document["paths"].items():
         methods = {method.upper() for method in item} | {"OPTIONS"}
         url = re.sub(r"{\w+}", "x", path)
-        for response in (client.options(url), client.patch(url)):
+        unknown = next(name for name in ("PATCH", "PUT", "DELETE") if name not in methods)
+        for response in (client.options(url), client.request(unknown, url)):
             assert {name.strip() for name in response.headers["allow"].split(",")} == methods, path

@@ -16,7 +16,20 @@ from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.errors import EngineCrashedError, ProviderRejectedError, StorageFullError
 
-NUMBERS = "one two three four five six seven eight nine ten eleven twelve".split()
+NUMBERS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
 #: A text of twelve sentences, all different.
 STORY = " ".join(f"This is sentence {number} of a short story." for number in NUMBERS)
 

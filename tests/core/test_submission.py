@@ -183,6 +183,8 @@ def core(database, queue, blobs, spool, tmp_path):
         speech=None,  # neither
         cloning=None,  # nor is that
         egress=None,  # nor that
+        signer=None,
+        uploads=None,
     )
 
 

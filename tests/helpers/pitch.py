@@ -1,5 +1,7 @@
 """A meter of pitch for tests, by another method than the server's: YIN, after de Cheveigné 2002."""
 
+import functools
+
 import numpy as np
 
 __all__ = ["median_pitch", "pitch_track", "semitones_between"]
@@ -9,6 +11,7 @@ _FRAME_S = 0.01
 _VOICED = 0.3
 
 
+@functools.lru_cache(maxsize=16)
 def pitch_track(pcm: bytes, sample_rate: int, low: float = 50, high: float = 700) -> np.ndarray:
     """The pitch of mono s16le in Hz at every hundredth of a second, between `low` and `high`.
 

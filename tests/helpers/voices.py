@@ -15,8 +15,7 @@ __all__ = ["REFERENCE", "SAMPLE_RATE", "UNSEEN", "pitch_of", "preset", "timbre_d
 #: What a target says in its samples, and what is spoken later.
 REFERENCE = (
     "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. "
-    "It is easy to tell the depth of a well. These days a chicken leg is a rare dish. "
-    "Rice is often served in round bowls. The juice of lemons makes fine punch."
+    "It is easy to tell the depth of a well. These days a chicken leg is a rare dish."
 )
 UNSEEN = (
     "A boy was there when the sun rose. A rod is used to catch pink salmon. "

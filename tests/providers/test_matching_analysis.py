@@ -23,7 +23,7 @@ def speech() -> NDArray[np.float64]:
 
 @pytest.fixture(scope="module")
 def noise() -> NDArray[np.float64]:
-    return np.random.default_rng(4).normal(0, 3000, SECONDS * SAMPLE_RATE)
+    return np.random.default_rng(4).normal(0, 3000, 2 * SECONDS * SAMPLE_RATE)
 
 
 def note(hertz: float, seconds: float, decay: float = 3.0) -> NDArray[np.float64]:
@@ -125,8 +125,7 @@ def test_clipped_speech_is_clipped_at_any_level(speech: NDArray) -> None:
 
 
 def test_speech_in_noise_is_noisy(speech: NDArray, noise: NDArray) -> None:
-    speech = speech[: len(noise)]
-    hiss = noise / noise.std() * speech.std()
+    hiss = noise[: len(speech)] / noise.std() * speech.std()
     reports = [look(speech / 2 + hiss / 2 * 10 ** (-snr / 20)) for snr in (0, 5, 30)]
     assert [report.problem for report in reports] == [SampleProblem.NOISY] * 2 + [None]
     assert reports[0].snr_db < reports[1].snr_db < reports[2].snr_db

@@ -71,7 +71,9 @@ class PitchShifter:
             return pcm
         import numpy as np
 
-        return _pcm(self._line.feed(np.frombuffer(pcm, "<i2") / np.float32(_FULL_SCALE)))
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        samples /= _FULL_SCALE
+        return _pcm(self._line.feed(samples))
 
     def finish(self) -> bytes:
         """Return the last samples; no call may follow."""

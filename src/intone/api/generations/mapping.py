@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from intone.api.generations.schemas import Generation, GenerationFailure
+from intone.api.generations.schemas import Generation, GenerationFailure, ReusedSegments
 from intone.api.moments import moment
 from intone.core.plans import CHARACTERS_PER_CREDIT
 from intone.errors import InternalError, NotFoundError
@@ -114,8 +114,11 @@ def generation_body(job: Job, voice_id: str, download_url: str | None) -> Genera
     """
     recording, cost = job.recording, credits_for(job.order.text)
     done: dict[str, Any] = {}
+    if job.segments is not None:
+        total, reused = job.segments
+        done["reused"] = ReusedSegments(segments=reused, of=total)
     if recording is not None:
-        done = {
+        done |= {
             "duration_ms": recording.duration_ms,
             "duration_sec": -(-recording.duration_ms // 1000),
             "download_url": download_url,

@@ -88,6 +88,7 @@ def submission(
             rate=wanted.settings.speed,
             pitch=wanted.settings.pitch_semitones,
             format=wanted.format,
+            reuse=True,
         ),
         characters=cost * CHARACTERS_PER_CREDIT,
         reply=reply,

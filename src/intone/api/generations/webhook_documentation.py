@@ -34,7 +34,7 @@ __all__ = [
 
 WEBHOOK_ID: Final = "8a5f6f1c-0a54-4d0e-9f3a-6f2f8f1f9b11"
 DELIVERY_ID: Final = "3d6cf5a7-54a7-4bb8-8b0e-0a5a2a6a7c21"
-_URL: Final = "https://example.com/hooks/speech"
+_URL: Final = "https://app.example/hooks/speech"
 _COMMON: Final[dict[str, Any]] = {
     "id": WEBHOOK_ID,
     "url": _URL,
@@ -104,7 +104,21 @@ ROTATE = describe(
     examples={"a day": {"overlapHours": 24}, "at once": {"overlapHours": 0}},
     errors=[NO_API],
 )
-TEST = describe({202: Answer("It will be sent.", {JSON: _PENDING})}, errors=[NO_API])
+TEST = describe(
+    {
+        202: Answer(
+            "It will be sent.",
+            {JSON: _PENDING},
+            links={
+                "replayWebhookDelivery": {
+                    "webhook_id": "$request.path.webhook_id",
+                    "delivery_id": "$response.body#/id",
+                }
+            },
+        )
+    },
+    errors=[NO_API],
+)
 DELIVERIES = describe(
     {200: Answer("A page.", {JSON: DeliveryList(items=[_DELIVERY], next_cursor=None)})},
     errors=[NO_API],

@@ -34,7 +34,7 @@ _Url = Annotated[
         min_length=1,
         max_length=LONGEST_URL,
         description="Where events are sent: an https address of the public internet.",
-        examples=["https://example.com/hooks/speech"],
+        examples=["https://app.example/hooks/speech"],
     ),
 ]
 _Events = Annotated[

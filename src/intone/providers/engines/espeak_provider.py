@@ -57,7 +57,7 @@ class EspeakProvider(Provider):
             max_characters=MAX_CHARACTERS,
             concurrency=self.pool.size,
             rates=RATES,
-            keeps_time=False,  # 7 % off at half speed, 20 % at twice the speed in some voices
+            keeps_time=False,  # in some voices 10 % off at half speed, 21 % at twice the speed
             resamples=True,
             local=True,
             styles=STYLES,

@@ -17,12 +17,12 @@ _MOST = 8
 #: In Hz; what the conversion works at.
 _SAMPLE_RATE = 16_000
 
-#: Sentences with all sounds of English.
+#: Plain sentences with all sounds of English; pitch depends on the kind of sentence.
 _ENGLISH = (
-    "The beige hue on the waters of the loch impressed all, including the French queen, before she"
-    " heard that symphony again, just as young Arthur wanted. Are those shy Eurasian footwear,"
-    " cowboy chaps, or jolly earthmoving headgear? With tenure, Suzie would have all the more"
-    " leisure for yachting, but her publications are no good."
+    "The old mill stands by a shallow river. Five boys chased the brown puppy around the yard."
+    " She bought fresh bread and a jar of honey. Nothing measures time like a good watch."
+    " We heard thunder long before the rain began. Put the yellow cup on the upper shelf."
+    " His job was to join the pieces together. The path goes through a dark and quiet wood."
 )
 #: Numbers are read in the voice's own language, whichever it is.
 _NUMBERS = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10. 11, 12, 13, 15, 20, 37, 58, 94. 100, 265, 1000, 7412."

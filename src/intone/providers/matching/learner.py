@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,10 @@ __all__ = ["LearnOrder", "Learnt", "MatchingLearner", "Spoken"]
 
 _log = structlog.get_logger(__name__)
 
-#: Seconds after which a process that learns is ended; a minute of samples takes 2–6.
-_LONGEST_S = 120.0
+#: Seconds after which a process that learns is ended; a minute of samples takes 6 of a free core.
+_LONGEST_S = 600.0
+#: Libraries of linear algebra: threads of theirs would only wait for each other.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _REJECTIONS: dict[str, type[SampleRejectedError]] = {
     kind.code: kind
     for kind in (
@@ -62,14 +65,15 @@ class LearnOrder(msgspec.Struct, frozen=True):
 
     #: Files with mono s16le at `SAMPLE_RATE`.
     samples: list[str]
-    candidates: list[Spoken]
+    #: With none, it is only to see whether the samples will do.
+    candidates: list[Spoken] = []
 
 
 class Learnt(msgspec.Struct, frozen=True):
     """What it has found."""
 
-    #: Fields of a `SampleReport`; its `problem` says why there is no voice.
-    report: dict[str, Any]
+    #: Fields of a `SampleReport`, where there were no candidates.
+    report: dict[str, Any] = {}
     base_local_id: str = ""
     model: bytes = b""
 
@@ -99,17 +103,17 @@ class MatchingLearner:
             EngineCrashedError, ProviderTimeoutError: The process died or hung.
             ProviderError: The engine could not speak.
         """
+        order = LearnOrder([str(path) for path in samples])
+        report = (await _learn(order)).report
+        problem = report.pop("problem", None)
+        if problem is not None:
+            raise _REJECTIONS.get(problem, SampleRejectedError)(analysis=report)
         spoken = [
             Spoken(preset.local_id, await self._reference(preset, language))
             for preset in base_candidates(self._engine, language)
         ]
-        learnt = await _learn(LearnOrder([str(path) for path in samples], spoken))
-        problem = learnt.report.pop("problem", None)
-        if problem is not None:
-            kind = _REJECTIONS.get(problem, SampleRejectedError)
-            raise kind(analysis=learnt.report)
-        base = self._presets[learnt.base_local_id]
-        return PreparedVoice(learnt.model, base.slug, learnt.report)
+        learnt = await _learn(msgspec.structs.replace(order, candidates=spoken))
+        return PreparedVoice(learnt.model, self._presets[learnt.base_local_id].slug, report)
 
     async def _reference(self, preset: PresetVoice, language: str) -> bytes:
         request = SpeechRequest(
@@ -119,6 +123,12 @@ class MatchingLearner:
             sample_rate=SAMPLE_RATE,
         )
         return b"".join([chunk.pcm async for chunk in self._engine.synthesize(request)])
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what we are told in it: keys and passwords are none of the process's business."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("INTONE_")}
+    return kept | _ENVIRONMENT
 
 
 async def _learn(order: LearnOrder) -> Learnt:
@@ -132,6 +142,7 @@ async def _learn(order: LearnOrder) -> Learnt:
         *(sys.executable, "-P", "-m", "intone.providers.matching.learner_child"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        env=_environment(),
     )
     try:
         async with asyncio.timeout(_LONGEST_S):

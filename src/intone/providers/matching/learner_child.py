@@ -7,44 +7,41 @@ import os
 import signal
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from intone.errors import InvalidInputError
 from intone.providers.cloning import SAMPLE_RATE
-from intone.providers.matching.analysis import SampleProblem, analyse
+from intone.providers.matching.analysis import analyse
 from intone.providers.matching.fit import Candidate, fit
 from intone.providers.matching.learner import LearnOrder, Learnt
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
 __all__ = ["learn", "main"]
 
-#: Seconds of samples that are read; fewer are looked at.
-_MOST_S = 300
+#: Seconds of all samples together that are read: as many as `fit` looks at. More would not be
+#: heard, and a second of them costs 3 MB of memory.
+_MOST_S = 60
 _PR_SET_PDEATHSIG = 1
 
 
 def learn(order: LearnOrder) -> Learnt:
-    """Look at the samples and, if they will do, learn their voice."""
-    samples, left = [], _MOST_S * SAMPLE_RATE
-    for path in order.samples:
-        samples.append(np.fromfile(path, "<i2", count=left))
-        left -= len(samples[-1])
-    report = analyse(samples, SAMPLE_RATE)
-    shown = {
-        name: None if value is None else _rounded(value) for name, value in asdict(report).items()
-    }
-    if report.problem is not None:
-        return Learnt(shown)
+    """Learn a voice from samples, or without presets see whether they will do."""
+    samples = _read(order.samples)
+    if not order.candidates:
+        report = asdict(analyse(samples, SAMPLE_RATE))
+        return Learnt(report={name: _shown(value) for name, value in report.items()})
     candidates = [
         Candidate(one.local_id, np.frombuffer(one.pcm, "<i2"), SAMPLE_RATE)
         for one in order.candidates
     ]
-    try:
-        voice = fit(samples, SAMPLE_RATE, candidates)
-    except InvalidInputError:
-        return Learnt(shown | {"problem": str(SampleProblem.NOT_SPEECH)})
-    return Learnt(shown, voice.base_local_id, voice.model.to_bytes())
+    voice = fit(samples, SAMPLE_RATE, candidates)
+    return Learnt(base_local_id=voice.base_local_id, model=voice.model.to_bytes())
 
 
 def main() -> None:
@@ -56,11 +53,22 @@ def main() -> None:
     sys.stdout.buffer.write(msgspec.msgpack.encode(learn(order)))
 
 
-def _rounded(value: object) -> object:
-    """Figures as people read them."""
+def _read(paths: Sequence[str]) -> list[NDArray[np.int16]]:
+    """The beginnings of all samples; what a short one leaves is for those after it."""
+    samples, left = [], _MOST_S * SAMPLE_RATE
+    for number, path in enumerate(paths):
+        samples.append(np.fromfile(path, "<i2", count=left // (len(paths) - number)))
+        left -= len(samples[-1])
+    return samples
+
+
+def _shown(value: Any) -> Any:
+    """A figure as people read it, of JSON's types."""
     if isinstance(value, float):
         return round(value, 3)
-    return [_rounded(one) for one in value] if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return [_shown(one) for one in value]
+    return None if value is None else str(value)
 
 
 if __name__ == "__main__":
