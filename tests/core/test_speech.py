@@ -21,8 +21,8 @@ from intone.core.policy import create_policy
 from intone.core.retention import Retention
 from intone.core.routing import Router
 from intone.core.speech import Speech
-from intone.core.voices import VoiceCatalogue
 from intone.core.usage import activity, usage
+from intone.core.voices import VoiceCatalogue
 from intone.errors import (
     BreakerOpenError,
     ConcurrencyLimitError,

@@ -127,7 +127,9 @@ async def test_a_constraint_that_fails_undoes_its_unit(database):
         await database.write(overdraw)
     with pytest.raises(Exception, match=r"(?i)foreign key"):
         await database.write(
-            lambda tx: tx.execute("INSERT INTO balances VALUES ('nobody', 'm', 0, 0, 0, 0, 0, 0, 0)")
+            lambda tx: tx.execute(
+                "INSERT INTO balances VALUES ('nobody', 'm', 0, 0, 0, 0, 0, 0, 0)"
+            )
         )
     assert await database.read(names) == []
 

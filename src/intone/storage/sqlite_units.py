@@ -156,7 +156,6 @@ class Writer:
             self._wary = WARY_BATCHES
             _commit(self._connection, units)
 
-
     def _sync(self, wanted: bool) -> None:
         """Have the next commit wait for the disk, or not; one that waits takes all before it along.
 
