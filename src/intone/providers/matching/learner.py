@@ -126,7 +126,7 @@ class MatchingLearner:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what we are told in it: keys and passwords are none of the process's business."""
+    """Ours without our settings, which hold keys and passwords."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INTONE_")}
     return kept | _ENVIRONMENT
 
