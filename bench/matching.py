@@ -219,7 +219,7 @@ def _listened(ears: Path, pairs: list[_Pair], folder: Path) -> list[_Heard]:
             words_before=answer["words"].get(f"before {pair.name}"),
             words_after=answer["words"].get(f"after {pair.name}"),
         )
-        tell(f"matching: {pair.name}: {one}")
+        tell(f"matching: {pair.name}: likeness {one.before:.2f} before, {one.after:.2f} after")
         heard.append(one)
     return heard
 

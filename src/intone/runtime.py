@@ -126,7 +126,8 @@ class Runtime:
         async with asyncio.TaskGroup() as group:
             group.create_task(Worker(self.queue, handlers, concurrency=concurrency).run())
             group.create_task(deliveries.run())
-            group.create_task(clones.run())
+            if self.settings.engine:
+                group.create_task(clones.run())
 
     async def measure(self) -> None:
         """Look at the queue every while, for the metrics, until cancelled."""

@@ -7,9 +7,11 @@ from helpers.vendors import speech
 from intone.core import routing
 from intone.core.models import OPENAI_MODELS, ModelDirectory, RoutePlan, Wish
 from intone.core.routing import Candidate, Router
+from intone.core.voices import SpeakingClone
 from intone.errors import InvalidInputError, ProviderError, UnknownModelError
 from intone.providers.base import ListedVoice, Model
 from intone.providers.engines.espeak_provider import EspeakProvider
+from intone.providers.engines.matching_provider import MatchingProvider
 from intone.providers.openai import OpenAIProvider
 from intone.providers.settings import ProviderSettings
 
@@ -306,3 +308,60 @@ def test_every_name_that_is_told_is_a_model(directory):
     made = directory(*priced(), routes={"auto/x": RoutePlan(["fair/m"])}, aliases={"a": "auto/x"})
     for name in made.names():
         assert made.candidates([Wish(name, EMMA)])
+
+
+CLONE_ID = "8f2a1c5e-6c2d-4d40-9e7b-1f25c08e6a1f"
+
+
+@pytest.fixture
+def clone(espeak):
+    """A cloned voice that its engine speaks from Emma."""
+    emma = next(voice for voice in espeak.voices() if voice.local_id == EMMA)
+    return SpeakingClone(
+        number=1_000_000_001,
+        slug="voice_8f2a1c5e6c2d",
+        uuid=CLONE_ID,
+        name="Ada",
+        provider="matching",
+        local_id=CLONE_ID,
+        languages=("en-US",),
+        gender="female",
+        version="1",
+        model="voices/w/v/1.model",
+        base=emma,
+        styles=("neutral",),
+    )
+
+
+@pytest.fixture
+def matching():
+    return MatchingProvider({}.__getitem__, processes=1)
+
+
+@pytest.mark.parametrize("model", ["matching/default", "espeak/default", "tts-1", "auto/fast"])
+def test_a_cloned_voice_is_spoken_by_its_engine_whichever_name_of_ours_is_sent(
+    directory, matching, clone, model
+):
+    routes = {"auto/fast": RoutePlan(["vendor/x", "espeak/default"])}
+    models = directory(vendor(), matching, routes=routes)
+    wish = Wish(model, CLONE_ID)
+    assert models.may_be_cloned(wish)
+    (found,) = models.candidates([wish], {CLONE_ID: clone})
+    assert (names([found]), found.voice) == (["matching/default"], CLONE_ID)
+    assert found.language == "en-US"
+
+
+def test_a_voice_of_a_vendors_model_is_the_vendors_even_if_it_looks_cloned(directory, matching):
+    models = directory(vendor(), matching)
+    wish = Wish("vendor/x", CLONE_ID)
+    assert not models.may_be_cloned(wish)
+    (found,) = models.candidates([wish])
+    assert (found.provider.name, found.voice) == ("vendor", CLONE_ID)
+
+
+def test_nobody_speaks_with_a_clone_by_naming_its_engine_alone(directory, matching):
+    """A clone's id is as good as any other name to whoever does not own it."""
+    models = directory(matching)
+    for voice in (CLONE_ID, "voice_8f2a1c5e6c2d", "alloy"):
+        with pytest.raises(InvalidInputError, match="no voice"):
+            models.candidates([Wish("matching/default", voice)])

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,9 @@ def preset(voice: str, text: str) -> NDArray[np.int16]:
         finally:
             await engine.close()
 
-    return np.frombuffer(asyncio.run(say()), "<i2")
+    # In a thread, as the test that asks may run in an event loop itself.
+    with ThreadPoolExecutor(1) as thread:
+        return np.frombuffer(thread.submit(lambda: asyncio.run(say())).result(), "<i2")
 
 
 def pitch_of(pcm: NDArray[np.int16], sample_rate: int) -> float:

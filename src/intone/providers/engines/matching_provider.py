@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -46,6 +47,7 @@ class MatchingProvider(Provider):
         limits: PoolLimits | None = None,
     ) -> None:
         self._resolve = resolve
+        self._is_open = False
         self.pool = EnginePool("matching", size=processes, limits=limits)
         self.capabilities = Capabilities(
             max_characters=MAX_CHARACTERS,
@@ -74,18 +76,29 @@ class MatchingProvider(Provider):
             raise ProviderRejectedError(f"Matched voices have no style {request.style!r}.")
         check(request)
         settings = msgspec.structs.asdict(base.settings(request.style))
-        return self.pool.speak(
+        return self._speak(request, {"base": settings, "model": str(clone.model.absolute())})
+
+    async def _speak(
+        self, request: SpeechRequest, voice: dict[str, Any]
+    ) -> AsyncGenerator[AudioChunk, None]:
+        if self._is_open:
+            await self.pool.start()
+        speaking = self.pool.speak(
             request.text,
-            {"base": settings, "model": str(clone.model.absolute())},
+            voice,
             rate=request.rate,
             sample_rate=request.sample_rate,
             urgent=request.urgent,
         )
+        async with aclosing(speaking) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def start(self) -> None:
-        """Begin to start the processes."""
-        await self.pool.start()
+        """Make ready; the processes start with the first request, as many servers never get one."""
+        self._is_open = True
 
     async def close(self) -> None:
         """End the processes; safe to call twice."""
+        self._is_open = False
         await self.pool.close()

@@ -30,6 +30,9 @@ __all__ = ["VoiceConverter"]
 
 #: Frames this far below the loud ones are pauses, whose colour stays; natural log of power.
 _PAUSE = 9.0
+#: How much of what is found is used, the rest being the preset's own sound: 1.0 is nearer to the
+#: target by 0.02 of the speaker encoder's cosine, but a sixth more words are misheard.
+_FOUND = 0.75
 #: Frames over which found envelopes are smoothed, and the ways between kinds of sound.
 _SMOOTH = 5
 #: A melody is widened or narrowed at most by this factor.
@@ -148,7 +151,8 @@ class _Kind:
             return shifted
         found = self._neighbours.find(bands)
         found += (shifted - found).mean(axis=1, keepdims=True)
-        return np.asarray(sounding * _smoothed(found) + (1 - sounding) * shifted)
+        share = _FOUND * sounding
+        return np.asarray(share * _smoothed(found) + (1 - share) * shifted)
 
 
 def _smoothed(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -157,12 +157,14 @@ def _sounds(source: _Voice, target: _Voice, warp: float, *, voiced: bool, most: 
         nothing = np.zeros(BANDS, np.float32)
         return Sounds(nothing, nothing, np.zeros((0, BANDS), np.float32), nothing[:0, np.newaxis])
     moving = motion(cepstra(target.frames.bands))[chosen]
-    every = -(-len(frames) // most)
+    kept = np.arange(0, len(frames), -(-len(frames) // most))
+    # Sorted by loudness, so that what was said cannot be put together again.
+    kept = kept[np.argsort(frames[kept].mean(axis=1), kind="stable")]
     return Sounds(
         source=own.mean(axis=0).astype(np.float32),
         target=frames.mean(axis=0).astype(np.float32),
-        frames=frames[::every].astype(np.float32),
-        motion=moving[::every].astype(np.float32),
+        frames=frames[kept].astype(np.float32),
+        motion=moving[kept].astype(np.float32),
     )
 
 

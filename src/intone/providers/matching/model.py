@@ -43,7 +43,7 @@ class Sounds:
 
 @dataclass(frozen=True, slots=True)
 class MatchingModel:
-    """All that a conversion needs; a recording of the target cannot be made from it alone."""
+    """All that a conversion needs; what the target said cannot be heard from it."""
 
     #: How much higher the target's formants lie.
     warp: float
