@@ -78,7 +78,7 @@ _IN_STEP = Work(PACED, ALL_CALLERS, 2.0)
 
 @asynccontextmanager
 async def paying_server(
-    folder: Path, vendor: Server, *, core: int | None = None
+    folder: Path, vendor: Server, *, core: int | None = None, engine: bool = False
 ) -> AsyncIterator[Server]:
     """Intone before the vendor, whose models are `vendor/…` and cost money.
 
@@ -88,6 +88,9 @@ async def paying_server(
         folder,
         core=core,
         environment={
+            "INTONE_LOG_FORMAT": "json",
+            # As the peer: it passes on what a vendor speaks, and nothing else.
+            **({} if engine else {"INTONE_ENGINE": "false", "INTONE_WORKER": "false"}),
             "INTONE_PROVIDERS__VENDOR__TYPE": "openai",
             "INTONE_PROVIDERS__VENDOR__BASE_URL": f"{vendor.url}/v1",
             "INTONE_PROVIDERS__VENDOR__API_KEY": "not-checked",

@@ -40,7 +40,7 @@ async def measure(folder: Path) -> list[Row]:
         async with paying_server(folder / "vendor-streams", vendor) as server:
             await asyncio.sleep(_SETTLE_S)
             of_vendor = await _growth(server, "of a vendor", _hear_vendor(server))
-        async with paying_server(folder / "local-streams", vendor) as server:
+        async with paying_server(folder / "local-streams", vendor, engine=True) as server:
             await asyncio.sleep(_SETTLE_S)
             of_engine = await _growth(server, "of the local engine", _hear_engine(server))
     return [of_vendor, of_engine]

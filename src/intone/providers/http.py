@@ -196,11 +196,13 @@ class HttpProvider(Provider):
         if decoder is not None and (pcm := decoder.finish()):
             yield AudioChunk(pcm, decoder.sample_rate)
 
-    def stream(self, request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
+    async def stream(self, request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
         """Speak one text in a format the vendor has; see `Provider.stream`."""
         call = self.speech_call(request, form)
         assert call.form == form, f"{self.name} was to deliver {form}, not {call.form}"
-        return self._speak(call)
+        async with aclosing(self._speak(call)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def get_json(
         self, path: str, shape: type[T], query: Mapping[str, str] | None = None

@@ -93,7 +93,7 @@ class SpeechResponse(ASGIResponse):
     __slots__ = ("_departure", "_events", "_speaking")
 
     def __init__(self, speaking: Speaking, departure: Departure, *, events: bool) -> None:
-        super().__init__(media_type="text/event-stream" if events else None)
+        # Not an ASGIResponse's own: it would prepare a head and a body, and this sends others.
         self._speaking, self._departure, self._events = speaking, departure, events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - its signature
