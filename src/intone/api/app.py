@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from intone.api.direct import DirectRoutes
 from intone.api.docs import docs_routes
 from intone.api.failures import ErrorRenderer
 from intone.api.metrics import Metrics
@@ -67,7 +68,8 @@ def create_app(
     by_path = {"/": limits or BodyLimits()}
     for dialect in dialects:
         by_path |= dialect.body_limits
-    app.asgi_handler = Platform(app.asgi_handler, render, metrics, by_path)
+    direct = DirectRoutes(app, render)
+    app.asgi_handler = Platform(direct, render, metrics, by_path)
     return app
 
 

@@ -9,6 +9,7 @@ from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads 
 
 from intone.api.auth import SECURITY, principal_of, require
 from intone.api.bodies import read_json
+from intone.api.direct import DIRECT
 from intone.api.openapi import operation_id
 from intone.api.speech import documentation
 from intone.api.speech.schemas import CreateSpeech, VoiceId, Wanted
@@ -30,7 +31,7 @@ __all__ = ["SPEAK_ROUTES"]
     before_request=require("speak"),
     security=SECURITY,
     tags=["Speech"],
-    opt=documentation.SPEECH,
+    opt={**documentation.SPEECH, DIRECT: True},
     operation_id=operation_id("createSpeech"),
     summary="Generate speech from text",
     media_type="audio/mpeg",

@@ -15,6 +15,7 @@ from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads 
 
 from intone.api.auth import SECURITY, principal_of, require
 from intone.api.bodies import read_json
+from intone.api.direct import DIRECT
 from intone.api.events import event_stream
 from intone.api.headers import header_values
 from intone.api.openapi import operation_id
@@ -106,7 +107,7 @@ async def _create(
 
 @post(
     "/v1/voice/jobs",
-    opt=documentation.CREATE_V1,
+    opt={**documentation.CREATE_V1, DIRECT: True},
     operation_id="createVoiceJob",
     summary="Create a voice job",
     **COMMON,
@@ -118,7 +119,7 @@ async def create_v1(request: Req) -> JsonReply:
 
 @post(
     "/v2/voice/jobs",
-    opt=documentation.CREATE_V2,
+    opt={**documentation.CREATE_V2, DIRECT: True},
     operation_id="createVoiceJobV2",
     summary="Create a voice job (version 2)",
     **COMMON,
