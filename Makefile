@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 WORKERS ?= auto
 
-.PHONY: help demo serve test lint format bench chaos clean
+.PHONY: help demo serve test lint format bench chaos slow clean
 
 help:
 	@echo "make demo    install, start Intone, speak an article through every API, keep the audio"
@@ -14,6 +14,7 @@ help:
 	@echo "make test    install and run the tests"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make bench   measure speed and memory, as ratios within one run; installs a peer of its own"
+	@echo "make slow    the tests of voice matching, which take minutes"
 	@echo "make chaos   long tests with kill -9 and full disks"
 
 # uv comes by pip when it is not on the path; what it installs is pinned in uv.lock.
@@ -45,6 +46,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
+
+slow: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) tests/slow $(ARGS)
 
 chaos: $(READY)
 	$(BIN)/python -m pytest -n 0 tests/chaos --timeout 1800 $(ARGS)

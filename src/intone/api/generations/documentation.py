@@ -14,6 +14,7 @@ from intone.api.generations.schemas import (
 )
 from intone.errors import (
     IdempotencyConflictError,
+    NotFoundError,
     PlanFeatureError,
     PolicyBlockedError,
     QuotaExceededError,
@@ -30,6 +31,7 @@ _VOICE: Final = "voice_en_us_001"
 NO_API: Final = PlanFeatureError(
     "public_api_requires_scale", "The plan 'starter' does not include this API."
 )
+NO_VOICE: Final = NotFoundError("There is no voice of that name.")
 _COMMON: Final[dict[str, Any]] = {
     "id": _ID,
     "voice_id": _VOICE,
@@ -71,11 +73,17 @@ CREATE = describe(
         "text": {"text": "Welcome to Intone.", "voiceId": _VOICE, "format": "wav"},
     },
     parameters=[_KEY],
-    errors=[NO_API, QuotaExceededError(), PolicyBlockedError(), IdempotencyConflictError()],
+    errors=[
+        NO_API,
+        NO_VOICE,
+        QuotaExceededError(),
+        PolicyBlockedError(),
+        IdempotencyConflictError(),
+    ],
 )  # fmt: skip
 LIST = describe(
     {200: Answer("A page.", {JSON: GenerationList(items=[_READY], next_cursor=None)})},
-    errors=[NO_API],
+    errors=[NO_API, NO_VOICE],
 )
 GET = describe({200: Answer("It stands so.", {JSON: _READY})}, errors=[NO_API])
 DELETE = describe({204: Answer("It is gone.")}, errors=[NO_API])

@@ -61,7 +61,7 @@ def _path(job_id: str, expires: int, signature: str) -> str:
     security=[],
     media_type="audio/mpeg",
     opt=describe(
-        {200: Answer("The audio.", {"audio/mpeg": None})},
+        {200: Answer("The audio.", {form.media_type: None for form in FORMATS.values()})},
         errors=[SignatureError(), NotFoundError("The audio has expired.")],
     ),
 )
