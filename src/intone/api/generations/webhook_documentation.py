@@ -17,6 +17,7 @@ from intone.api.generations.webhook_schemas import (
     WebhookDelivery,
     WebhookList,
 )
+from intone.errors import InvalidInputError
 
 __all__ = [
     "CREATE",
@@ -117,7 +118,7 @@ TEST = describe(
             },
         )
     },
-    errors=[NO_API],
+    errors=[InvalidInputError("This webhook is turned off; turn it on first."), NO_API],
 )
 DELIVERIES = describe(
     {200: Answer("A page.", {JSON: DeliveryList(items=[_DELIVERY], next_cursor=None)})},
