@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from intone.audio.formats import BYTES_PER_SAMPLE, FrameAligner, audio_format, wav_header
 from intone.audio.lavc import aac_encoder, opus_encoder
+from intone.audio.mpeg import MPEG1_KBPS, MPEG2_KBPS
 from intone.audio.tags import id3v1_tag, id3v2_tag, riff_info
 from intone.errors import InvalidInputError
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "create_encoder"]
 
-_MPEG1_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_MPEG2_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG25_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
 #: Sample rates of MPEG audio layer III in Hz: the bit rate in kbit/s that suits one channel of
 #: speech (two channels get twice as much), and all bit rates there are.
@@ -25,12 +24,12 @@ _MP3_RATES = {
     8_000: (32, _MPEG25_KBPS),
     11_025: (32, _MPEG25_KBPS),
     12_000: (32, _MPEG25_KBPS),
-    16_000: (48, _MPEG2_KBPS),
-    22_050: (64, _MPEG2_KBPS),
-    24_000: (64, _MPEG2_KBPS),
-    32_000: (80, _MPEG1_KBPS),
-    44_100: (96, _MPEG1_KBPS),
-    48_000: (96, _MPEG1_KBPS),
+    16_000: (48, MPEG2_KBPS),
+    22_050: (64, MPEG2_KBPS),
+    24_000: (64, MPEG2_KBPS),
+    32_000: (80, MPEG1_KBPS),
+    44_100: (96, MPEG1_KBPS),
+    48_000: (96, MPEG1_KBPS),
 }
 #: LAME's speed against quality, 2 (best) to 7 (fastest). 7 is twice as fast, but shapes no noise.
 _LAME_QUALITY = 5
