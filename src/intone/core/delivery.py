@@ -197,7 +197,7 @@ class Delivery:
 
     def _characters(self, seconds: float) -> int:
         """How many characters are read in so many seconds of a provider's audio, more or less."""
-        return int(seconds * self._native_rate() * _CHARACTERS_PER_S) + 1
+        return int(seconds * self._native_rate(self.candidate) * _CHARACTERS_PER_S) + 1
 
     async def _find_speaker(self, start: int) -> None:
         """Have one of the candidates left read from `start`."""
@@ -252,12 +252,11 @@ class Delivery:
 
     def _speak(self, candidate: Candidate, part: _Part) -> AsyncGenerator[Any, None]:
         provider, utterance = candidate.provider, self._utterance
-        slowest, fastest = provider.capabilities.rates
         request = SpeechRequest(
             text=part.spoken,
             voice=candidate.voice,
             language=candidate.language,
-            rate=min(max(utterance.rate, slowest), fastest),
+            rate=self._native_rate(candidate),
             sample_rate=SAMPLE_RATE,
             model=candidate.model.id,
             instructions=utterance.instructions,
@@ -269,13 +268,13 @@ class Delivery:
         pieces = provider.synthesize(request)
         return _eagerly(pieces) if provider.capabilities.local else pieces
 
-    def _native_rate(self) -> float:
+    def _native_rate(self, candidate: Candidate) -> float:
         """How fast the provider itself speaks."""
-        slowest, fastest = self.candidate.provider.capabilities.rates
+        slowest, fastest = candidate.provider.capabilities.rates
         return min(max(self._utterance.rate, slowest), fastest)
 
     def _line(self) -> _Line:
-        native = self._native_rate()
+        native = self._native_rate(self.candidate)
         in_parts = (
             self.candidate.provider.capabilities.local
             or self._utterance.resumes
