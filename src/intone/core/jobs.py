@@ -35,6 +35,7 @@ __all__ = [
     "Job",
     "JobState",
     "Order",
+    "Switch",
     "advance",
     "begin",
     "cancel",
@@ -63,6 +64,17 @@ _MOST_DEFERRED_S = 30 * 86_400
 _TURNS_BEGAN_S = 1_767_225_600
 
 
+class Switch(msgspec.Struct, frozen=True):
+    """From here on, another voice speaks: a text may hold several languages."""
+
+    #: Where in the text it begins, in code points; the text before the first is the order's own.
+    start: int
+    #: BCP 47 tag of the text from there on.
+    language: str
+    #: Slug of the voice.
+    voice: str
+
+
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is to be spoken, and how."""
 
@@ -72,8 +84,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     voice: str
     #: BCP 47 tag of the text.
     language: str
-    #: Hours the job and its audio are kept after it ended.
-    retention_hours: float
+    #: Hours the job and its audio are kept after it ended; None: until somebody erases them.
+    retention_hours: float | None
     style: str = "neutral"
     #: Speed multiplier.
     rate: float = 1.0
@@ -86,6 +98,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     channels: int = 1
     #: Whether what the workspace has had spoken before is used again, and this is kept as well.
     reuse: bool = False
+    #: Where other voices take over, in the order of the text.
+    switches: tuple[Switch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,8 +418,8 @@ def _turn(now: int, backlog: int) -> int:
     return _TURNS_BEGAN_S - now // 1000 - deferred_s
 
 
-def _expiry(order: Order, now: int) -> int:
-    return now + int(order.retention_hours * _HOUR_MS)
+def _expiry(order: Order, now: int) -> int | None:
+    return None if order.retention_hours is None else now + int(order.retention_hours * _HOUR_MS)
 
 
 def job_of(row: Row) -> Job:

@@ -6,7 +6,7 @@ import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -21,6 +21,7 @@ __all__ = [
     "Provider",
     "SpeechRequest",
     "Timeouts",
+    "WordMark",
 ]
 
 Gender = Literal["female", "male", "neutral"]
@@ -129,6 +130,16 @@ class SpeechRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+class WordMark(NamedTuple):
+    """Where a word begins, as the provider itself says it."""
+
+    #: The word in `SpeechRequest.text`, in code points; `end` is exclusive.
+    start: int
+    end: int
+    #: When it begins, in milliseconds from the first sample of the request's audio.
+    at_ms: float
+
+
 @dataclass(frozen=True, slots=True)
 class AudioChunk:
     """A piece of mono audio."""
@@ -137,6 +148,9 @@ class AudioChunk:
     pcm: bytes
     #: In Hz; the same for every chunk of one request.
     sample_rate: int
+    #: Words that the provider has said to begin, in order; those of this chunk or of the chunks
+    #: around it.
+    words: tuple[WordMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +174,8 @@ class Capabilities:
     resamples: bool = False
     #: Whether it runs on this machine.
     local: bool = False
+    #: Whether it says where each word begins (`AudioChunk.words`).
+    marks_words: bool = False
     styles: tuple[str, ...] = field(default=("neutral",))
 
 

@@ -27,7 +27,7 @@ CREATE TABLE keys (
 	expires_at BIGINT, 
 	revoked_at BIGINT, 
 	replaced_by TEXT, 
-	last_used_at BIGINT, requests_per_minute INTEGER, max_concurrency INTEGER, daily_micros BIGINT, monthly_micros BIGINT, 
+	last_used_at BIGINT, requests_per_minute INTEGER, max_concurrency INTEGER, daily_micros BIGINT, monthly_micros BIGINT, site_id TEXT, 
 	CONSTRAINT pk_keys PRIMARY KEY (number), 
 	CONSTRAINT fk_keys_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
 	CONSTRAINT uq_keys_hash UNIQUE (hash), 
@@ -380,5 +380,92 @@ CREATE TABLE signing_keys (
 	CONSTRAINT pk_signing_keys PRIMARY KEY (purpose)
 );
 
-INSERT INTO alembic_version VALUES ('0003');
+CREATE INDEX ix_keys_site_id ON keys (site_id);
+
+CREATE TABLE sites (
+	number INTEGER NOT NULL, 
+	id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	language TEXT NOT NULL, 
+	voice TEXT NOT NULL, 
+	voices TEXT NOT NULL, 
+	allow_download INTEGER NOT NULL, 
+	code_blocks TEXT NOT NULL, 
+	data_tables TEXT NOT NULL, 
+	description TEXT, 
+	author TEXT, 
+	email TEXT, 
+	image_url TEXT, 
+	category TEXT, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_sites PRIMARY KEY (number), 
+	CONSTRAINT fk_sites_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_sites_id UNIQUE (id)
+);
+
+CREATE INDEX ix_sites_workspace_id_number ON sites (workspace_id, number);
+
+CREATE TABLE site_domains (
+	domain TEXT NOT NULL, 
+	site_id TEXT NOT NULL, 
+	is_primary INTEGER NOT NULL, 
+	CONSTRAINT pk_site_domains PRIMARY KEY (domain), 
+	CONSTRAINT fk_site_domains_site_id FOREIGN KEY(site_id) REFERENCES sites (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_site_domains_site_id ON site_domains (site_id);
+
+CREATE TABLE posts (
+	number INTEGER NOT NULL, 
+	site_id TEXT NOT NULL, 
+	workspace_id TEXT NOT NULL, 
+	post_id TEXT NOT NULL, 
+	language TEXT NOT NULL, 
+	title TEXT, 
+	url TEXT, 
+	voice TEXT NOT NULL, 
+	sha256 BLOB NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	updated_at BIGINT NOT NULL, 
+	CONSTRAINT pk_posts PRIMARY KEY (number), 
+	CONSTRAINT fk_posts_site_id FOREIGN KEY(site_id) REFERENCES sites (id), 
+	CONSTRAINT fk_posts_workspace_id FOREIGN KEY(workspace_id) REFERENCES workspaces (id), 
+	CONSTRAINT uq_posts_site_id_post_id_language UNIQUE (site_id, post_id, language)
+);
+
+CREATE INDEX ix_posts_site_id_number ON posts (site_id, number);
+
+CREATE TABLE post_takes (
+	post_number BIGINT NOT NULL, 
+	voice TEXT NOT NULL, 
+	job_id TEXT NOT NULL, 
+	ready_job_id TEXT, 
+	created_at BIGINT NOT NULL, 
+	CONSTRAINT pk_post_takes PRIMARY KEY (post_number, voice), 
+	CONSTRAINT fk_post_takes_post_number FOREIGN KEY(post_number) REFERENCES posts (number) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_post_takes_job_id ON post_takes (job_id);
+
+CREATE TABLE post_days (
+	post_number BIGINT NOT NULL, 
+	day INTEGER NOT NULL, 
+	impressions BIGINT NOT NULL, 
+	plays BIGINT NOT NULL, 
+	pauses BIGINT NOT NULL, 
+	seeks BIGINT NOT NULL, 
+	errors BIGINT NOT NULL, 
+	quarters BIGINT NOT NULL, 
+	halves BIGINT NOT NULL, 
+	three_quarters BIGINT NOT NULL, 
+	completes BIGINT NOT NULL, 
+	heard_ms BIGINT NOT NULL, 
+	CONSTRAINT pk_post_days PRIMARY KEY (post_number, day), 
+	CONSTRAINT fk_post_days_post_number FOREIGN KEY(post_number) REFERENCES posts (number) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_post_days_day ON post_days (day);
+
+INSERT INTO alembic_version VALUES ('0004');
 
