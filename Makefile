@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-WORKERS ?= auto
+# More than there are cores: much of a test is waiting, for a disk, a process or a deadline.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 + (os.cpu_count() or 1))")
 
 .PHONY: help demo serve test lint format bench chaos slow clean
 
