@@ -9,7 +9,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intone.text.segments import Segment, split
+from intone.text.segments import Segment, pause_at, split
 
 LANGUAGES = ["en", "en-GB", "es", "fr", "de", "ja", "ar", "xx"]
 
@@ -74,6 +74,25 @@ def test_a_long_first_sentence_begins_with_its_first_clause():
     first, second, *_ = split(text, "en")
     assert first.text == "When the first snow had fallen,"
     assert first.pause_ms < second.pause_ms or second.pause_ms == 0
+
+
+def test_two_blank_lines_part_sections_which_pause_longer_than_paragraphs():
+    texts = [
+        "One.\n\nTwo.\n\n\nThree.",
+        "One.\r\n\r\nTwo.\r\n\r\n\r\nThree.",
+        "One.\n \nTwo.\n\t\n \nThree.",
+    ]
+    for text in texts:
+        paragraph, section, last = (segment.pause_ms for segment in split(text, "en"))
+        assert section > paragraph > 300
+        assert last == 0
+
+
+def test_a_ruler_between_paragraphs_keeps_the_longer_of_the_pauses_around_it():
+    before = [next(split(f"One.{gap}Two.", "en")).pause_ms for gap in ("\n\n", "\n\n\n")]
+    for gap in ("\n\n\n***\n\n", "\n\n***\n\n\n"):
+        assert next(split(f"One.{gap}Two.", "en")).pause_ms == before[1]
+    assert next(split("One.\n\n***\n\nTwo.", "en")).pause_ms == before[0]
 
 
 def test_segments_never_cross_paragraphs_and_pause_longest_after_them():
@@ -167,3 +186,21 @@ def test_splitting_is_lazy_and_holds_little_memory():
     assert count > 1000
     # The one paragraph is read line by line, and this text is one line: twice its size is enough.
     assert peak < 2 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pause_ms"),
+    [
+        ("It ended. |Another began.", 300),
+        ("»So it is.«| Another began.", 300),
+        ("First, |then", 120),
+        ("They call it |Gemütlichkeit", 0),
+        ("The end of it\n\n|Another paragraph", 700),
+        ("The end of it|\n\nAnother paragraph", 700),
+        ("ab|Cd", 0),
+        ("|All of it.", 0),
+        ("All of it. | ", 0),
+    ],
+)
+def test_where_a_text_is_divided_it_pauses_as_it_is_written(text: str, pause_ms: int) -> None:
+    assert pause_at(text.replace("|", ""), text.index("|")) == pause_ms

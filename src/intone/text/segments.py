@@ -19,10 +19,12 @@ from intone.text.normalize import speak
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Segment", "split"]
+__all__ = ["Segment", "pause_at", "split"]
 
 #: Silence after a segment by what ends it, in milliseconds.
-_PAUSES = {"cut": 0, "clause": 120, "sentence": 300, "paragraph": 700}
+_PAUSES = {"cut": 0, "clause": 120, "sentence": 300, "paragraph": 700, "section": 1100}
+#: No segment goes on behind them.
+_PARTING = ("paragraph", "section")
 
 #: How much of a paragraph the sentence splitter sees at once, in characters.
 _WINDOW = 8192
@@ -33,13 +35,15 @@ _LIST_ITEM = re.compile(r"\s*(?:[-*•–]|\d{1,3}[.)])\s")
 _SHORT_LINE = 50
 #: Ends of clauses; a comma inside a number is none, hence the white space.
 _CLAUSE = re.compile("[,;:)\\]!?…—–،؛](?=\\s)|[、，；：。！？]|\\s[—–-](?=\\s)")
+#: What sentences and clauses end with, quotation marks and brackets behind it included.
+_CLOSED = re.compile(r"""(?:([.!?…。！？])|[,;:–—、，；：،؛])[\])}"'”’»“«]*$""")
 _SPACE = re.compile(r"\s+")
 _CLUSTER = regex.compile(r"\X")
 _SPEAKABLE = regex.compile(r"[\p{L}\p{N}]")
 #: Same length in, same length out: what the sentence splitter cannot take or would trip over.
 _PLAIN = {ord(c): " " for c in "\n\r\u2028\u2029\x00"} | dict.fromkeys(range(0xD800, 0xE000), " ")
 
-_Ending = Literal["cut", "clause", "sentence", "paragraph"]
+_Ending = Literal["cut", "clause", "sentence", "paragraph", "section"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,30 @@ def split(
         yield replace(waiting, pause_ms=0)
 
 
+def pause_at(text: str, at: int) -> int:
+    """The silence that the text itself asks for there, in milliseconds.
+
+    For where a text is divided by something else than `split`; none at its ends, nor amid a clause.
+
+    Args:
+        text: The whole text.
+        at: Where it is divided, in code points.
+    """
+    end = start = at
+    while end and text[end - 1].isspace():
+        end -= 1
+    while start < len(text) and text[start].isspace():
+        start += 1
+    if not end or start == len(text):
+        return 0
+    is_broken = start > end and _LINE.fullmatch(text, end, start) is None
+    ending = _ending(text, end, start) if is_broken else None
+    closed = _CLOSED.search(text, max(0, end - 8), end)
+    if ending is None and closed:
+        ending = "sentence" if closed[1] else "clause"
+    return _PAUSES[ending or "cut"]
+
+
 def _segments(text: str, piece: _Piece, language: str, max_characters: int) -> Iterator[Segment]:
     raw = text[piece.start : piece.end]
     spoken = speak(_close_lines(text, piece), language)
@@ -125,8 +153,8 @@ def _pack(
     held: _Piece | None = None
     for piece in pieces:
         if not _SPEAKABLE.search(text, piece.start, piece.end):
-            if held and piece.ending == "paragraph":
-                held = held._replace(ending="paragraph")
+            if held and piece.ending in _PARTING and held.ending != "section":
+                held = held._replace(ending=piece.ending)
             continue
         if opening:
             opening = False
@@ -136,7 +164,7 @@ def _pack(
                 target = min(2 * target, limit)
             continue
         is_full = not together or (held is not None and piece.end - held.start > target)
-        if held and (held.ending == "paragraph" or is_full):
+        if held and (held.ending in _PARTING or is_full):
             yield held
             held = None
             target = min(2 * target, limit)
@@ -200,10 +228,14 @@ def _blocks(text: str, begin: int = 0, stop: int | None = None) -> Iterator[_Pie
 
 
 def _ending(text: str, end: int, start: int) -> _Ending | None:
-    """Tell what the line breaks between two lines end: a paragraph, a sentence or nothing."""
+    """Tell what the line breaks between two lines end: a section, a paragraph, a sentence or none.
+
+    Two blank lines or more part sections.
+    """
     gap = text[end:start]
-    if "\u2029" in gap or max(gap.count("\n"), gap.count("\r")) > 1:
-        return "paragraph"
+    breaks = max(gap.count("\n"), gap.count("\r"))
+    if "\u2029" in gap or breaks > 1:
+        return "section" if breaks > 2 else "paragraph"  # noqa: PLR2004 - two blank lines
     return "sentence" if _breaks(text, end, start) else None
 
 
