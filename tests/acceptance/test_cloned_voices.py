@@ -109,15 +109,30 @@ def test_voice_jobs_are_spoken_with_it(client, voice_id):
         assert heard(pcm) > 0.3
 
 
-def test_generations_are_spoken_with_it(client, voice_id):
-    for name in (voice_id, slug(voice_id)):
+def test_the_speed_scales_its_length(client, voice_id):
+    def length(speed):
+        body = {"voiceId": voice_id, "script": ARTICLE, "settings": {"speed": speed}}
+        answer = client.post("/v1/generations", json=body)
+        return finished(client, answer.json()["id"])["durationMs"]
+
+    usual = length(1.0)
+    for speed in (0.5, 2.0):
+        assert length(speed) * speed == pytest.approx(usual, rel=0.05)
+
+
+@pytest.mark.parametrize(("form", "word"), [("script", "ready"), ("text", "completed")])
+def test_generations_are_spoken_with_it_and_show_its_name_in_their_form(
+    client, voice_id, form, word
+):
+    name = voice_id if form == "script" else slug(voice_id)
+    for asked in (voice_id, slug(voice_id)):
         answer = client.post(
-            "/v1/generations", json={"voiceId": name, "script": "Hello.", "format": "wav"}
+            "/v1/generations", json={"voiceId": asked, form: "Hello.", "format": "wav"}
         )
         assert answer.status_code == 202, answer.text
         shown = finished(client, answer.json()["id"])
-        assert shown["status"] == "ready"
-        assert shown["voiceId"] in {voice_id, slug(voice_id)}
+        assert shown["status"] == word
+        assert answer.json()["voiceId"] == shown["voiceId"] == name
         assert client.get(shown["downloadUrl"]).content.startswith(b"RIFF")
 
 
@@ -229,7 +244,7 @@ def finished(client, generation_id):
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         shown = client.get(f"/v1/generations/{generation_id}").json()
-        if shown["status"] in {"ready", "failed"}:
+        if shown["status"] in {"ready", "completed", "failed"}:
             return shown
         time.sleep(0.05)
     raise AssertionError(f"the generation did not end: {shown}")

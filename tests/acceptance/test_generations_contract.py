@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from helpers.decoding import decode, level_dbfs
+from helpers.server import create as create_job
 
 EMMA, TEXT = "voice_en_us_001", "Hello there. This is a generation, and it is spoken well."
 FORMATS = {"mp3": "mp3", "wav": "wav", "opus": "ogg", "flac": "flac", "aac": "aac"}
@@ -163,7 +164,19 @@ def test_a_deleted_generation_is_gone_with_its_audio(client):
     assert client.delete(f"/v1/generations/{found['id']}").status_code == 204
     assert client.get(f"/v1/generations/{found['id']}").json()["error"] == "not_found"
     assert client.delete(f"/v1/generations/{found['id']}").status_code == 404
-    assert httpx.get(found["downloadUrl"]).status_code == 404
+    audio = httpx.get(found["downloadUrl"])
+    assert (audio.status_code, audio.json()["message"]) == (404, "The audio has expired.")
+
+
+def test_what_is_no_generation_is_refused_in_one_way(client):
+    """A job of another dialect, an id of nothing and what is no id at all."""
+    job = create_job(client).json()["job_id"]
+    said = [
+        client.get(f"/v1/generations/{name}").json()
+        for name in (job, str(uuid.uuid4()), f"gen_{uuid.uuid4().hex}", "nothing")
+    ]
+    assert {answer["error"] for answer in said} == {"not_found"}
+    assert len({answer["message"] for answer in said}) == 1
 
 
 def test_the_same_request_twice_is_one_generation(client):

@@ -314,6 +314,19 @@ async def test_a_deleted_voice_is_gone_everywhere(site):
     assert [path async for path in site.runtime.blobs.list("voices")] == []
 
 
+async def test_a_generation_calls_its_voice_the_same_after_the_voice_is_gone(site):
+    voice_id = await site.make()
+    names = {"script": voice_id, "text": short_slug(voice_id)}
+    made = {}
+    for form in names:
+        body = {"voiceId": voice_id, form: "Hello."}
+        _, _, made[form] = await site.ask("POST", "/v1/generations", json=body)
+    await site.ask("DELETE", f"/v1/voices/{voice_id}")
+    for form, name in names.items():
+        _, _, shown = await site.ask("GET", f"/v1/generations/{made[form]['id']}")
+        assert made[form]["voiceId"] == shown["voiceId"] == name
+
+
 async def test_presets_cannot_be_deleted(site):
     status, _, body = await site.ask("DELETE", "/v1/voices/voice_en_us_001")
     assert (status, body["error"]) == (404, "not_found")

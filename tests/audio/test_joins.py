@@ -6,7 +6,7 @@ from hypothesis import given
 
 from helpers.signals import cuts, pieces, sine
 from helpers.speech import speak
-from intone.audio.joins import Joiner
+from intone.audio.joins import Joiner, trim
 
 RATE = 24_000
 
@@ -153,3 +153,30 @@ def test_result_does_not_depend_on_the_chunks(sizes: list[int]) -> None:
         parts += b"".join(joiner.feed(piece) for piece in pieces(pcm, sizes))
         parts += joiner.end_segment(80)
     assert parts + joiner.finish() == joined(segments, 80, 22050)
+
+
+def test_it_says_where_each_segment_lies_and_what_was_cut_off_before_it() -> None:
+    tone = sine(1000.7, 0.5, RATE)[2:]  # its first sample is silence
+    joiner, placed = Joiner(RATE), []
+    for before_ms in (0, 5, 300):
+        joiner.segment(silence(before_ms) + tone, 100)
+        placed.append(joiner.last)
+    size, pause = len(tone) // 2, RATE // 10
+    assert placed == [
+        (0, size, 0),
+        (size + pause, size + 120, 0),
+        (2 * (size + pause) + 120, size + 240, 290 * RATE // 1000),
+    ]
+    joiner.segment(silence(400))
+    assert joiner.last is None
+
+
+def test_a_segment_alone_is_trimmed_as_among_others() -> None:
+    sample_rate, pcm = speak()
+    padded = silence(300, sample_rate) + pcm + silence(700, sample_rate)
+    joiner = Joiner(sample_rate)
+    alone = trim(padded, sample_rate)
+    assert alone[0] == joiner.segment(padded)
+    assert joiner.last is not None
+    assert alone[1] == joiner.last.cut > 280 * sample_rate // 1000
+    assert trim(silence(500), RATE)[0] == b""

@@ -11,7 +11,7 @@ from hypothesis import given
 from helpers.signals import cuts, pieces, sine
 from helpers.speech import ARTICLE, speak
 from intone.audio.formats import to_channels
-from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to
+from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to, peak_of
 from intone.audio.resample import Resampler
 
 VOICES = ["en-us", "en-us+f2", "en-us+whisper", "de", "fr+f3", "cmn"]
@@ -240,3 +240,19 @@ def test_speech_of_one_word_is_levelled_like_an_article() -> None:
         sample_rate, pcm = speak(text)
         levelled = apply_gain(pcm, gain_to(measured(pcm, sample_rate)))
         assert measured(levelled, sample_rate).integrated() == pytest.approx(-19, abs=1.0)
+
+
+def test_a_whole_is_as_loud_as_its_pieces_measured_one_by_one() -> None:
+    rate, pcm = speak()
+    pieces = [
+        apply_gain(pcm, gain)[: 2 * rate * seconds]
+        for gain, seconds in ((0, 3), (-6, 2), (-3, 4), (-9, 1))
+    ]
+    pause = bytes(2 * (rate * 3 // 10))
+    whole, apart = LoudnessMeter(rate), LoudnessMeter(rate)
+    for number, piece in enumerate(pieces):
+        whole.feed((pause if number else b"") + piece)
+        apart.add(apart.steps(piece), peak_of(piece), 0.35 if number else 0.0)
+    assert apart.integrated() == pytest.approx(whole.integrated(), abs=0.1)
+    assert apart.sample_peak() == whole.sample_peak()
+    assert gain_to(apart) == pytest.approx(gain_to(whole), abs=0.1)

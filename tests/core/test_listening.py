@@ -1,12 +1,16 @@
 """Listening: a running job is heard whole, or the listener learns that it is not."""
 
 import asyncio
+import io
 
+import av
 import pytest
 
 from helpers.rendering import SENTENCES, find, run_next, under_way
 from helpers.work import claimed, submitted
 from intone.core import jobs
+from intone.core.jobs import Switch
+from intone.core.recordings import Recording
 from intone.errors import NotFoundError, UnavailableError
 
 
@@ -109,3 +113,41 @@ async def test_a_listener_that_leaves_is_forgotten(
         await asyncio.wait({first})
         await waiting.aclose()
         assert watchers._waiting == {}
+
+
+def voice_of(data):
+    """The title and comment of encoded audio, in which its voice is told."""
+    with av.open(io.BytesIO(data)) as container:
+        return f"{container.metadata.get('title')} {container.metadata.get('comment')}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_cloned"),
+    [
+        ({}, False),
+        ({"voice": "voice_0123456789ab"}, True),
+        ({"switches": (Switch(7, "de", "voice_0123456789ab"),)}, True),
+    ],
+)
+@pytest.mark.parametrize("form", ["wav", "mp3"])
+async def test_renditions_say_whether_a_cloned_voice_speaks(
+    database, queue, blobs, listening, workspace_id, changes, is_cloned, form
+):
+    job_id = await submitted(database, queue, workspace_id, **changes)
+    (claim,) = await claimed(queue)
+    job = await database.write(jobs.begin, queue, claim)
+    pcm = b"\x10\x20" * 24_000
+    await blobs.put("1.pcm", pcm)
+    recording = Recording("1.pcm", "pcm", 24_000, 1, len(pcm), 1000, -16.0, "ab" * 32)
+    await database.write(jobs.finish, queue, claim, job, recording)
+    made = await listening.rendition(await find(database, workspace_id, job_id), form)
+    pieces = [piece async for piece in listening.read(made.blob, 0, made.blob_bytes)]
+    told = voice_of(made.header + b"".join(pieces))
+    assert "INTONE_PROVENANCE=synthetic" in told
+    assert ("voice=cloned" in told) == is_cloned
+
+
+async def test_a_job_without_audio_has_no_renditions(database, queue, listening, workspace_id):
+    job_id = await submitted(database, queue, workspace_id)
+    with pytest.raises(NotFoundError):
+        await listening.rendition(await find(database, workspace_id, job_id), "wav")

@@ -213,5 +213,5 @@ async def test_a_voice_that_grows_louder_after_its_level_was_settled_is_levelled
     meter.feed(audio)
     assert meter.integrated() == pytest.approx(-19, abs=0.2)
     assert hashlib.sha256(audio).hexdigest() == job.recording.sha256
-    assert await kept(blobs) == {job.recording.blob}
+    assert await kept(blobs) == {job.recording.blob, f"{job.recording.blob}.words"}
     assert list(spool.iterdir()) == []

@@ -9,6 +9,7 @@ import pytest
 
 from helpers.work import claimed, count, expire, idempotency_key, submission, submitted
 from intone.core import jobs, logins, sessions
+from intone.core.jobs import Job
 from intone.core.recordings import Recording
 from intone.core.retention import Retention
 from intone.core.submission import submit
@@ -22,16 +23,21 @@ def retention(database, queue, blobs, spool):
     return Retention(database, queue, blobs, spool)
 
 
-async def ready(database, queue, blobs, workspace_id) -> Recording:
-    """A job that is ready; returns its recording, whose blob lies in the job's folder."""
-    job_id = await submitted(database, queue, workspace_id)
+async def ready_job(database, queue, blobs, workspace_id, **changes) -> Job:
+    """A job that is ready, and whose recording's blob lies in the job's folder."""
+    job_id = await submitted(database, queue, workspace_id, **changes)
     (claim,) = await claimed(queue)
     job = await database.write(jobs.begin, queue, claim)
     blob = f"recordings/{job_id}/1.pcm"
     await blobs.put(blob, PCM)
     recording = Recording(blob, "pcm", 24_000, 1, len(PCM), 1000, -16.0, "ab" * 32)
     await database.write(jobs.finish, queue, claim, job, recording)
-    return recording
+    return await database.read(jobs.find, workspace_id, job_id)
+
+
+async def ready(database, queue, blobs, workspace_id) -> Recording:
+    """The recording of a job that is ready."""
+    return (await ready_job(database, queue, blobs, workspace_id)).recording
 
 
 async def kept(blobs):
@@ -66,9 +72,9 @@ async def test_failed_and_cancelled_jobs_expire_as_well(database, queue, retenti
 async def test_the_mp3_beside_a_recording_goes_with_it(
     database, queue, blobs, retention, listening, workspace_id
 ):
-    recording = await ready(database, queue, blobs, workspace_id)
-    rendition = await listening.rendition(recording, "mp3")
-    assert await kept(blobs) == {recording.blob, rendition.blob}
+    job = await ready_job(database, queue, blobs, workspace_id)
+    rendition = await listening.rendition(job, "mp3")
+    assert await kept(blobs) == {job.recording.blob, rendition.blob}
     await expire(database)
     await retention.sweep()
     assert await kept(blobs) == set()
@@ -87,7 +93,7 @@ async def test_what_a_killed_try_left_goes_with_its_job(
 async def test_an_mp3_encoded_while_its_recording_is_swept_does_not_stay(
     database, queue, blobs, retention, listening, workspace_id
 ):
-    recording = await ready(database, queue, blobs, workspace_id)
+    job = await ready_job(database, queue, blobs, workspace_id)
     await expire(database)
     put_stream = blobs.put_stream
 
@@ -103,26 +109,26 @@ async def test_an_mp3_encoded_while_its_recording_is_swept_does_not_stay(
 
     blobs.put_stream = late_put
     with pytest.raises(NotFoundError):
-        await listening.rendition(recording, "mp3")
+        await listening.rendition(job, "mp3")
     assert await kept(blobs) == set()
 
 
 async def test_an_mp3_put_while_its_recording_is_erased_does_not_stay(
     database, queue, blobs, retention, listening, workspace_id
 ):
-    recording = await ready(database, queue, blobs, workspace_id)
+    job = await ready_job(database, queue, blobs, workspace_id)
     await expire(database)
     delete, asked = blobs.delete, []
 
     async def late_delete(path):
         if not asked:
             asked.append(path)
-            await listening.rendition(recording, "mp3")  # after the sweep has looked
+            await listening.rendition(job, "mp3")  # after the sweep has looked
         await delete(path)
 
     blobs.delete = late_delete
     await retention.sweep()
-    assert asked == [recording.blob]
+    assert asked == [job.recording.blob]
     assert await kept(blobs) == set()
 
 

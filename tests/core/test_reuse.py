@@ -83,7 +83,7 @@ async def test_the_same_text_is_not_spoken_again(database, queue, renderer, prov
     again = await rendered(database, queue, renderer, workspace_id)
     assert (again.state, again.segments, provider.spoken) == ("ready", (12, 12), 12)
     assert again.recording.sha256 == first.recording.sha256
-    other = await rendered(database, queue, renderer, workspace_id, format="mp3")
+    other = await rendered(database, queue, renderer, workspace_id, format="flac")
     assert (other.segments, provider.spoken) == ((12, 12), 12)
     assert abs(other.recording.duration_ms - first.recording.duration_ms) <= 1
     assert (await balance(database, workspace_id)).spent == 3 * len(STORY)
@@ -129,7 +129,7 @@ async def test_a_job_that_does_not_ask_for_it_reuses_and_keeps_nothing(
 ):
     plain = await rendered(database, queue, renderer, workspace_id, reuse=False)
     assert plain.segments is None
-    assert await kept(blobs) == {plain.recording.blob}
+    assert await kept(blobs) == {plain.recording.blob, f"{plain.recording.blob}.words"}
     assert (await rendered(database, queue, renderer, workspace_id)).segments == (12, 0)
     again = await rendered(database, queue, renderer, workspace_id, reuse=False)
     assert again.segments is None

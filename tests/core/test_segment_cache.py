@@ -7,11 +7,14 @@ import pytest
 from helpers.rendering import find, run_next
 from helpers.work import claimed, count, expire, make_workspace, submitted
 from intone.core import jobs, segment_keeper, segment_rows
+from intone.core.kept import Kept, KeptPcm
 from intone.core.retention import Retention
+from intone.core.script import Script, Turn
 from intone.core.segment_cache import SegmentCache, SegmentKeys
 from intone.core.segment_rows import Batch, Place
-from intone.core.synthesis import Script
+from intone.core.timing import Timing
 from intone.providers.base import PresetVoice
+from intone.text.segments import Segment
 
 VOICE = PresetVoice(1, "voice_x_001", "X", "engine", "x", ("en-US",), "neutral")
 SCRIPT = Script("", VOICE, "en-US", workspace_id="w")
@@ -20,8 +23,9 @@ SHARED = "Nobody came that night. "
 LAST = "The lamp went out."
 
 
-def key(spoken="Hello.", model="m", script=SCRIPT, **changes):
-    return SegmentKeys(dataclasses.replace(script, **changes), model).of(spoken)
+def key(spoken="Hello.", model="m", script=SCRIPT, written="Hello.", **changes):
+    segment = Segment(0, written.strip(), spoken, 0, len(written), 0)
+    return SegmentKeys(dataclasses.replace(script, **changes), model).of(segment, written)
 
 
 @pytest.fixture
@@ -54,11 +58,16 @@ async def begun(database, queue, workspace_id):
     return await database.write(jobs.begin, queue, claim), claim
 
 
+def pcm(piece):
+    return KeptPcm(piece, Timing("engine", ()))
+
+
 async def put(database, blobs, job, pieces, pack=0):
     """Keep pieces of audio by their keys as one pack of a job; returns where they are."""
     blob = segment_rows.pack_path(job, pack)
-    await blobs.put(blob, b"".join(pieces.values()))
-    places = segment_keeper._places(blob, pieces)
+    kept = {name: Kept(name, "v", pcm(piece).packed()) for name, piece in pieces.items()}
+    await blobs.put(blob, b"".join(one.data for one in kept.values()))
+    places = segment_keeper._places(blob, kept)
     await database.write(segment_rows.keep, job, Batch(places))
     return places
 
@@ -67,6 +76,8 @@ async def put(database, blobs, job, pieces, pack=0):
     "other",
     [
         {"spoken": "Hello!"},
+        {"written": "HELLO."},
+        {"part_channels": 1},
         {"model": "n"},
         {"workspace_id": "v"},
         {"language": "en-GB"},
@@ -84,7 +95,7 @@ def test_all_that_decides_how_a_segment_sounds_is_in_its_key(other):
 
 
 def test_every_setting_of_a_script_is_in_the_key_those_made_later_too():
-    said = {"text", "voice", "workspace_id"}
+    said = {"text", "voice", "workspace_id", "turns"}
     for field in dataclasses.fields(Script):
         if field.name not in said:
             changed = dataclasses.replace(SCRIPT, **{field.name: "another"})
@@ -93,6 +104,8 @@ def test_every_setting_of_a_script_is_in_the_key_those_made_later_too():
 
 def test_the_text_around_a_segment_is_not_in_its_key():
     assert key(text="Hello. And good night.") == key()
+    assert key(written=" Hello.\n") == key()
+    assert key(turns=(Turn(7, VOICE, "de"),)) == key()
 
 
 def test_parts_of_a_key_that_run_together_are_told_apart():
@@ -114,7 +127,7 @@ async def test_many_segments_are_found_at_once_by_their_workspace_alone(
     assert await cache.find(await database.write(make_workspace, "other"), asked) == {}
     assert await cache.find(workspace_id, []) == {}
     for name, place in places.items():
-        assert await cache.read(place) == pieces[name]
+        assert await cache.read(place, KeptPcm) == pcm(pieces[name])
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut", "changed"])
@@ -127,10 +140,11 @@ async def test_what_is_damaged_counts_as_never_kept(
     if harm == "gone":
         await blobs.delete(place.blob)
     else:
-        await blobs.put(place.blob, {"cut": b"aaaabb", "changed": b"aaaabbbx"}[harm])
-    assert await cache.read(place) is None
+        whole = b"".join([p async for p in blobs.read_range(place.blob, 0, 10_000)])
+        await blobs.put(place.blob, whole[:-2] if harm == "cut" else whole[:-1] + b"x")
+    assert await cache.read(place, KeptPcm) is None
     if harm != "gone":
-        assert await cache.read(places[key("a")]) == b"aaaa"
+        assert await cache.read(places[key("a")], KeptPcm) == pcm(b"aaaa")
 
 
 async def test_a_segment_that_is_spoken_again_takes_the_place_of_the_damaged_one(

@@ -185,6 +185,9 @@ def core(database, queue, blobs, spool, tmp_path):
         egress=None,  # nor that
         signer=None,
         uploads=None,
+        analytics=None,
+        captions=None,
+        posts=None,
     )
 
 

@@ -4,15 +4,18 @@ import asyncio
 import hashlib
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
 from helpers.signals import sine
 from helpers.speech import speak
 from helpers.work import order
+from intone.audio.captions import Line
 from intone.audio.loudness import LoudnessMeter, apply_gain
 from intone.core.synthesis import Passage
 from intone.core.take import OffLevelError, Take
+from intone.providers.base import WordMark
 from intone.text.segments import Segment
 
 RATE, PCM = speak()
@@ -51,7 +54,7 @@ async def test_a_long_take_is_encoded_while_it_is_still_spoken(make_take):
             early = await anext(pieces := take.encoded())
         for _ in range(3):
             await take.add(passage(-8))
-        take.finish()
+        await take.finish()
         whole = early + await joined(pieces)
         recording = take.recording("blob")
     assert loudness(whole) == pytest.approx(TARGET_LUFS, abs=0.5)
@@ -65,7 +68,7 @@ async def test_a_take_whose_level_changes_is_encoded_again_at_its_own(make_take)
         encoding = asyncio.create_task(joined(take.encoded()))
         for gain_db in [-14.0] * math.ceil(40 / SECONDS) + [-2.0] * 8:
             await take.add(passage(gain_db))
-        take.finish()
+        await take.finish()
         with pytest.raises(OffLevelError):
             await encoding
         whole = await joined(take.encoded())
@@ -81,7 +84,7 @@ async def test_a_short_take_waits_for_its_end_and_is_levelled_to_the_point(make_
         await take.add(passage(-10))
         await asyncio.sleep(0.05)
         assert not encoding.done()
-        take.finish()
+        await take.finish()
         whole = await encoding
     assert loudness(whole) == pytest.approx(TARGET_LUFS, abs=0.1)
 
@@ -91,7 +94,7 @@ async def test_a_long_wav_names_its_length(make_take):
         encoding = asyncio.create_task(joined(take.encoded()))
         for _ in range(math.ceil(45 / SECONDS)):
             await take.add(passage())
-        take.finish()
+        await take.finish()
         whole = await encoding
     samples = whole.index(b"data") + 8
     assert int.from_bytes(whole[samples - 4 : samples], "little") == len(whole) - samples
@@ -103,7 +106,7 @@ async def test_the_level_is_one_from_the_first_sample_to_the_last(make_take):
         encoding = asyncio.create_task(joined(take.encoded()))
         for _ in range(6):
             await take.add(Passage(Segment(0, "", "", 0, 0, 0), tone))
-        take.finish()
+        await take.finish()
         samples = np.frombuffer(await encoding, "<i2")
     peaks = np.abs(samples.astype(int)).reshape(-1, RATE // 2).max(axis=1)
     assert peaks.max() - peaks.min() <= 2
@@ -112,9 +115,48 @@ async def test_the_level_is_one_from_the_first_sample_to_the_last(make_take):
 @pytest.mark.parametrize("audio_format", ["pcm", "wav", "mp3"])
 async def test_a_take_without_sound_is_a_whole_recording_all_the_same(make_take, audio_format):
     with make_take(audio_format) as take:
-        take.finish()
+        await take.finish()
         whole = await joined(take.encoded())
         recording = take.recording("blob")
     assert (recording.bytes, recording.loudness) == (len(whole), None)
     assert recording.sha256 == hashlib.sha256(whole).hexdigest()
     assert bool(whole) == (audio_format != "pcm")
+
+
+async def test_lines_say_where_each_segment_and_word_lies_in_the_recording(make_take):
+    """To the sample, whatever silence the provider left around what it spoke."""
+    loud = sine(440, 1.0, RATE)
+    with make_take(text="One. Two.") as take:
+        for start, before_ms in ((0, 200), (5, 500)):
+            before = bytes(2 * (before_ms * RATE // 1000))
+            segment = Segment(0, "x", "x", start, start + 4, 300)
+            marks = (WordMark(0, 1, before_ms),)
+            await take.add(Passage(segment, before + loud + before, marks))
+        await take.finish()
+        samples = np.frombuffer(await joined(take.encoded()), "<i2")
+        told = [
+            msgspec.json.decode(line, type=Line)
+            for line in (await joined(take.lines())).splitlines()
+        ]
+    assert [(line.start, line.end, line.source) for line in told] == [
+        (0, 4, "engine"),
+        (5, 9, "engine"),
+    ]
+    for line in told:
+        start = line.from_ms * RATE // 1000
+        assert np.abs(samples[start : start + RATE // 10]).max() > 1000
+        # Ten milliseconds of silence are kept before what is said.
+        assert line.words[0].from_ms - line.from_ms == pytest.approx(10, abs=2)
+    assert told[1].from_ms - told[0].to_ms == pytest.approx(300, abs=1)
+
+
+async def test_lines_of_an_mp3_are_as_late_as_its_decoder(make_take):
+    tone = sine(440, 1.0, RATE)
+    begun = []
+    for audio_format in ("pcm", "mp3"):
+        with make_take(audio_format) as take:
+            await take.add(Passage(Segment(0, "x", "x", 0, 5, 0), tone))
+            await take.finish()
+            line = msgspec.json.decode(await joined(take.lines()), type=Line)
+        begun.append(line.from_ms)
+    assert begun == [0, round(1105 / RATE * 1000)]

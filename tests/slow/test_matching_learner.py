@@ -1,7 +1,11 @@
 """Learning matched voices in a process: what comes of good samples and of bad ones, and when."""
 
 import asyncio
+import re
+import subprocess
+import sys
 
+import msgspec
 import numpy as np
 import pytest
 import soxr
@@ -17,6 +21,14 @@ from intone.providers.base import SpeechRequest
 from intone.providers.cloning import SAMPLE_RATE, ResolvedClone
 from intone.providers.matching import learner as learner_module
 from intone.providers.registry import create_clone_engines, create_providers
+
+#: Learns, and then says what there is to know of its process.
+MEASURED = """
+import sys
+from intone.providers.matching.learner_child import main
+main()
+sys.stderr.write(open("/proc/self/status").read())
+"""
 
 
 @pytest.fixture
@@ -80,6 +92,29 @@ async def test_of_many_long_samples_each_is_heard(learner, tmp_path):
     first = sample(tmp_path, np.zeros(90 * SAMPLE_RATE), "first")
     learnt = await learner.prepare([first, sample(tmp_path, read(ARTICLE), "second")], "en")
     assert learnt.analysis["speech_seconds"] > 5
+
+
+async def test_learning_from_the_longest_samples_takes_less_than_200_mb(
+    learner, tmp_path, monkeypatch
+):
+    orders, learn = [], learner_module._learn
+    monkeypatch.setattr(
+        learner_module, "_learn", lambda order: orders.append(order) or learn(order)
+    )
+    await learner.prepare([sample(tmp_path, np.tile(read(ARTICLE), 10))], "en")
+    assert [len(order.candidates) for order in orders] == [0, 8]
+    assert all(peak_mb(order) < 200 for order in orders)
+
+
+def peak_mb(order):
+    """What memory a process takes at most to carry out an order."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED],
+        input=msgspec.msgpack.encode(order),
+        capture_output=True,
+        check=True,
+    )
+    return int(re.search(rb"VmHWM:\s*(\d+) kB", done.stderr)[1]) / 1024
 
 
 async def test_a_process_that_dies_can_be_tried_again(learner, tmp_path, monkeypatch):

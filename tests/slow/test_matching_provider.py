@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.onsets import onsets
 from helpers.voices import REFERENCE, SAMPLE_RATE, UNSEEN, pitch_of, preset
 from intone.errors import ProviderRejectedError
 from intone.providers.base import Provider, SpeechRequest
@@ -69,6 +70,21 @@ async def test_the_rate_changes_the_duration_and_not_the_pitch(
     normal, changed = await say(matching), await say(matching, rate=rate)
     assert len(changed) * rate == pytest.approx(len(normal), rel=0.12)
     assert pitch_of(changed, SAMPLE_RATE) == pytest.approx(pitch_of(normal, SAMPLE_RATE), rel=0.05)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
+async def test_words_begin_where_their_sound_does(matching: Provider, rate: float) -> None:
+    text = "Apple.\n\nOrange.\n\nMother.\n\nLemon and window.\n\nYellow river.\n\nOther."
+    request = SpeechRequest(text, "mine", "en-US", rate=rate, sample_rate=SAMPLE_RATE)
+    chunks = [chunk async for chunk in matching.synthesize(request)]
+    samples = np.frombuffer(b"".join(chunk.pcm for chunk in chunks), "<i2").astype(float)
+    words = [word for chunk in chunks for word in chunk.words]
+    assert matching.capabilities.marks_words
+    assert [text[word.start : word.end] for word in words] == text.replace(".", "").split()
+    heard = onsets(samples, SAMPLE_RATE, shortest_ms=150 / rate)
+    assert len(heard) == 6
+    off = [min(abs(word.at_ms - onset) for word in words) for onset in heard]
+    assert max(off) <= 60, off
 
 
 async def test_styles_change_the_matched_voice(matching: Provider) -> None:

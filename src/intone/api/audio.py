@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["StoredAudio", "live_response", "stored_response"]
+__all__ = ["StoredAudio", "live_response", "none_match", "stored_response"]
 
 #: A browser shows an audio file in a page of its own, which loads the file from itself.
 _POLICY = "default-src 'none'; media-src 'self'; frame-ancestors 'none'"
@@ -51,6 +51,8 @@ class StoredAudio:
     prefix: bytes = b""
     #: Further headers, e.g. `X-Sample-Rate-Hz`.
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: Who may keep it, and for how long.
+    cache: str = "private"
 
 
 async def stored_response(
@@ -78,9 +80,9 @@ async def stored_response(
         **_file_headers(audio.filename),
         "etag": etag,
         "accept-ranges": "bytes",
-        "cache-control": "private",
+        "cache-control": audio.cache,
     }
-    if _none_match(request.headers.get("if-none-match", ""), etag):
+    if none_match(request.headers.get("if-none-match", ""), etag):
         return ASGIResponse(status_code=304, headers=headers)
     span = _span(request, etag, total)
     start, end = span or (0, total)
@@ -138,7 +140,7 @@ def _file_headers(filename: str) -> dict[str, str]:
     return {"content-disposition": disposition, "content-security-policy": _POLICY}
 
 
-def _none_match(header: str, etag: str) -> bool:
+def none_match(header: str, etag: str) -> bool:
     """Whether `If-None-Match` names the representation; it compares weakly (§13.1.2)."""
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
     return etag in tags or tags == ["*"]

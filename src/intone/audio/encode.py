@@ -15,7 +15,11 @@ from intone.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Encoder", "create_encoder"]
+__all__ = ["DELAYS", "Encoder", "create_encoder"]
+
+#: By how many samples a player is late with what these formats hold, as nothing in the file tells
+#: it of the codec's delay: LAME's and the decoder's own; FFmpeg's AAC encoder's.
+DELAYS: Mapping[str, int] = MappingProxyType({"mp3": 1105, "aac": 1024})
 
 _MPEG25_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
 #: Sample rates of MPEG audio layer III in Hz: the bit rate in kbit/s that suits one channel of

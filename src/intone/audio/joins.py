@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from intone.audio.formats import BYTES_PER_SAMPLE, FrameAligner
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Joiner"]
+__all__ = ["Joiner", "Placed", "trim"]
 
 #: Samples up to this size (-54 dBFS) are silence at a segment's edges; an engine's noise floor
 #: lies below, the softest consonants above.
@@ -22,6 +22,17 @@ _KEPT_BEFORE_MS, _KEPT_AFTER_MS = 10, 25
 _FADE_MS = 4
 #: How many samples are looked at in one go for the first that is not silence.
 _LOOK = 2048
+
+
+class Placed(NamedTuple):
+    """Where a segment lies in what was joined, in samples."""
+
+    #: Where its audio begins in the whole, behind the pause before it.
+    start: int
+    #: How long it is without the silence it has lost.
+    size: int
+    #: How much of it was cut off before that.
+    cut: int
 
 
 class Joiner:
@@ -38,13 +49,16 @@ class Joiner:
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
+        #: The segment that ended last; None where it had no sound.
+        self.last: Placed | None = None
         self._anything = False
         self._pause = 0
+        self._out = self._begun = 0
         self._segment = _Segment(sample_rate, 0)
 
     def feed(self, pcm: bytes) -> bytes:
         """Take in more of the current segment and return what can be heard of it already."""
-        return self._segment.feed(pcm)
+        return self._counted(self._segment.feed(pcm))
 
     def end_segment(self, pause_ms: int = 0) -> bytes:
         """End the current segment and return the rest of it.
@@ -59,8 +73,10 @@ class Joiner:
         elif self._anything:
             # Nothing was said between two pauses: the longer one stands for both.
             self._pause = max(self._pause, pause)
-        self._segment = _Segment(self._rate, self._pause)
-        return ended.rest()
+        rest, start = self._counted(ended.rest()), self._begun + ended.pause
+        self.last = Placed(start, self._out - start, ended.cut) if ended.speaking else None
+        self._segment, self._begun = _Segment(self._rate, self._pause), self._out
+        return rest
 
     def segment(self, pcm: bytes, pause_ms: int = 0) -> bytes:
         """Join a whole segment: `feed` and `end_segment` in one."""
@@ -69,6 +85,22 @@ class Joiner:
     def finish(self) -> bytes:
         """End the recording: the rest of a segment not ended yet, and no pause."""
         return self.end_segment()
+
+    def _counted(self, joined: bytes) -> bytes:
+        self._out += len(joined) // BYTES_PER_SAMPLE
+        return joined
+
+
+def trim(pcm: bytes, sample_rate: int) -> tuple[bytes, int]:
+    """A segment on its own as a `Joiner` would have it, and the samples cut off before it.
+
+    Args:
+        pcm: Mono; without any sound nothing is left of it.
+        sample_rate: In Hz.
+    """
+    segment = _Segment(sample_rate, 0)
+    kept = segment.feed(pcm) + segment.rest()
+    return kept, segment.cut
 
 
 class _Segment:
@@ -82,7 +114,8 @@ class _Segment:
 
         #: Whether anything but silence has come.
         self.speaking = False
-        #: The silence that goes before the first sound.
+        #: Samples of silence that go before it, and samples of its own that are cut off there.
+        self.pause, self.cut = pause, 0
         self._pause = bytes(pause * BYTES_PER_SAMPLE)
         self._before = _samples(_KEPT_BEFORE_MS, sample_rate)
         self._after = _samples(_KEPT_AFTER_MS, sample_rate)
@@ -101,12 +134,14 @@ class _Segment:
         if not self.speaking:
             samples = np.concatenate((self._held, samples)) if len(self._held) else samples
             first = _first_loud(samples)
-            if first == len(samples):
-                self._held = samples[len(samples) - min(self._before, len(samples)) :]
+            cut = max(0, first - self._before)
+            self.cut += cut
+            samples = samples[cut:]
+            if first == cut + len(samples):
+                self._held = samples
                 return b""
             self.speaking = True
             self._held = samples[:0]
-            samples = samples[max(0, first - self._before) :]
         quiet = _first_loud(samples[::-1])
         self._quiet = quiet + (self._quiet if quiet == len(samples) else 0)
         return self._hold_back(max(self._quiet, len(self._fade)), *self._faded_in(samples))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LoudnessMeter", "apply_gain", "gain_to"]
+__all__ = ["LoudnessMeter", "apply_gain", "gain_to", "peak_of"]
 
 _FULL_SCALE = 32768
 
@@ -83,7 +83,7 @@ class LoudnessMeter:
         import numpy as np
 
         samples = np.frombuffer(self._aligner.feed(pcm), "<i2")
-        self._note_peak(samples)
+        self._peak = max(self._peak, _peak(samples))
         size = self._step * self.channels
         powers: list[NDArray[np.float64]] = []
         if self._pending.size:
@@ -117,6 +117,41 @@ class LoudnessMeter:
         gate = _level(self._sums.sum() / self._counts.sum()) + _RELATIVE_GATE_LU
         kept = slice(max(0, int(np.floor((gate - _ABSOLUTE_GATE_LUFS) * _BINS_A_LU))), None)
         return _level(self._sums[kept].sum() / self._counts[kept].sum())
+
+    def steps(self, pcm: bytes) -> bytes:
+        """What a piece of audio adds to the loudness of a whole, for `add`; changes nothing.
+
+        Args:
+            pcm: Counts from a step of its own; the last one is filled with silence.
+
+        Returns:
+            Its K-weighted mean squares, a float32 for every 100 ms.
+        """
+        import numpy as np
+
+        samples = np.frombuffer(pcm, "<i2")
+        size = self._step * self.channels
+        samples = np.concatenate((samples, np.zeros(-samples.size % size, "<i2")))
+        at_once = _STEPS_AT_ONCE * size
+        powers = [
+            self._powers(samples[start : start + at_once])
+            for start in range(0, samples.size, at_once)
+        ]
+        return np.concatenate(powers or [np.zeros(0)]).astype("<f4").tobytes()
+
+    def add(self, steps: bytes, peak: int, pause_s: float = 0.0) -> None:
+        """Take in a piece that was measured before, after a pause; not amid what is being fed.
+
+        Args:
+            steps: Of `steps`, by a meter of the same rate and channels.
+            peak: Its largest sample.
+            pause_s: In seconds.
+        """
+        import numpy as np
+
+        self._peak = max(self._peak, peak)
+        pause = np.zeros(round(pause_s * _STEPS_A_SECOND))
+        self._count(np.concatenate((pause, np.frombuffer(steps, "<f4"))))
 
     def sample_peak(self) -> float | None:
         """Level of the largest sample in dBFS, or None where all are zero."""
@@ -155,10 +190,6 @@ class LoudnessMeter:
         powers = (parts @ self._weights).reshape(-1, self.channels)
         summed: NDArray[np.float64] = powers.sum(axis=1, dtype=np.float64)
         return summed
-
-    def _note_peak(self, samples: NDArray[np.int16]) -> None:
-        if samples.size:
-            self._peak = max(self._peak, int(samples.max()), -int(samples.min()))
 
     def _short(self) -> float | None:
         import numpy as np
@@ -211,6 +242,17 @@ def apply_gain(pcm: bytes, gain_db: float) -> bytes:
         louder[over] = np.copysign(bent, peaks)
     np.rint(louder, out=louder)
     return bytes(louder.astype("<i2"))
+
+
+def peak_of(pcm: bytes) -> int:
+    """The largest sample, whatever its sign; 0 of none at all."""
+    import numpy as np
+
+    return _peak(np.frombuffer(pcm, "<i2"))
+
+
+def _peak(samples: NDArray[np.int16]) -> int:
+    return max(int(samples.max()), -int(samples.min())) if samples.size else 0
 
 
 def _level(power: Any) -> float:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["MPEG1_KBPS", "MPEG2_KBPS", "byte_rate"]
+__all__ = ["MPEG1_KBPS", "MPEG2_KBPS", "byte_rate", "frame_bytes"]
 
 #: Bit rates of layer III in kbit/s by their index, from 1 on.
 MPEG1_KBPS: Final = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 MPEG2_KBPS: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+
+#: Samples a second by their index, of MPEG-1; of MPEG-2 half of it, of MPEG-2.5 a quarter.
+_MPEG1_HZ: Final = (44_100, 48_000, 32_000)
+_DIVISORS: Final = {3: 1, 2: 2, 0: 4}
+#: Bytes of a frame by kbit/s and kHz: its samples by 8 bits.
+_MPEG1_SLOTS, _MPEG2_SLOTS = 144_000, 72_000
 
 _SYNC: Final = 0xFF
 _MPEG1: Final = 3
@@ -32,3 +38,12 @@ def byte_rate(head: bytes) -> int:
     table = MPEG1_KBPS if frame[1] >> 3 & 3 == _MPEG1 else MPEG2_KBPS
     index = frame[2] >> 4
     return table[index - 1] * 125 if 0 < index <= len(table) else 0
+
+
+def frame_bytes(head: bytes) -> int:
+    """Bytes of the layer III frame that begins with these four, padding included."""
+    version, index = head[1] >> 3 & 3, head[2] >> 4
+    rate = _MPEG1_HZ[head[2] >> 2 & 3] // _DIVISORS[version]
+    is_first = version == _MPEG1
+    kbps = (MPEG1_KBPS if is_first else MPEG2_KBPS)[index - 1]
+    return (_MPEG1_SLOTS if is_first else _MPEG2_SLOTS) * kbps // rate + (head[2] >> 1 & 1)

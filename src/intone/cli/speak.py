@@ -101,7 +101,7 @@ async def _record(
         async for passage in Synthesizer(providers, Router()).speak(Script.of(order, voice)):
             await take.add(passage)
             progress.update(bar, completed=passage.segment.end)
-        take.finish()
+        await take.finish()
         with output.open("wb") as file:
             async for piece in take.encoded():
                 file.write(piece)

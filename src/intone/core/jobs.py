@@ -100,6 +100,12 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     reuse: bool = False
     #: Where other voices take over, in the order of the text.
     switches: tuple[Switch, ...] = ()
+    #: The voice's uuid, for dialects that show it; the voice may be deleted before the job is.
+    voice_uuid: str = ""
+
+    def voices(self) -> tuple[str, ...]:
+        """Slugs of all voices that speak, its own first."""
+        return (self.voice, *(switch.voice for switch in self.switches))
 
 
 @dataclass(frozen=True, slots=True)

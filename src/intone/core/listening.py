@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from intone.audio.encode import create_encoder
 from intone.audio.formats import BYTES_PER_SAMPLE, to_channels, wav_header
-from intone.audio.tags import provenance, riff_info
+from intone.audio.tags import id3v1_tag, riff_info
 from intone.core import jobs
-from intone.core.rendering import spool_path
-from intone.core.voices import looks_cloned
+from intone.core.kept import in_parts
+from intone.core.spool import spool_path
+from intone.core.take import tags_of
 from intone.errors import InvalidInputError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from intone.audio.encode import Encoder
-    from intone.core.jobs import Job
+    from intone.core.jobs import Job, Order
     from intone.core.recordings import Recording
     from intone.core.watch import Watchers
     from intone.storage.blobs import BlobStore
@@ -60,14 +61,18 @@ class Listening:
         self._spool = spool
         self._encoding: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def rendition(self, recording: Recording, wanted: str) -> Rendition:
-        """The recording as `wanted`: its own format, or wav or mp3 from PCM.
+    async def rendition(self, job: Job, wanted: str) -> Rendition:
+        """A job's recording as `wanted`: its own format, or wav or mp3 from PCM.
 
         An MP3 is encoded on the first request and kept beside the recording.
 
         Raises:
+            NotFoundError: The job has no recording, or it has expired.
             InvalidInputError: This recording cannot be had in that format.
         """
+        recording = job.recording
+        if recording is None:
+            raise NotFoundError("The job has no audio.")
         etag = f"{recording.sha256[:32]}-{wanted}"
         if wanted == recording.format:
             return Rendition(wanted, recording.blob, recording.bytes, b"", etag)
@@ -78,11 +83,11 @@ class Listening:
                 recording.sample_rate,
                 recording.channels,
                 recording.bytes,
-                riff_info(provenance()),
+                riff_info(tags_of(job.order)),
             )
             return Rendition(wanted, recording.blob, recording.bytes, header, etag)
         blob = f"{recording.blob}.mp3"
-        return Rendition(wanted, blob, await self._mp3_size(recording, blob), b"", etag)
+        return Rendition(wanted, blob, await self._mp3_size(job.order, recording, blob), b"", etag)
 
     def read(self, blob: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes `start` to `end` (exclusive) of a blob, in pieces."""
@@ -92,15 +97,22 @@ class Listening:
         """The audio of a job as it is rendered, in a format and in its order's channels.
 
         Raises:
-            InvalidInputError: There is no such format.
+            InvalidInputError: There is no such format, or it is another than that of an order
+                whose recording is made of parts.
             NotFoundError, UnavailableError: As `follow`.
         """
         order = job.order
+        if in_parts(order):
+            if wanted != order.format:
+                raise InvalidInputError(
+                    f"While it is rendered, this can be heard as {order.format}."
+                )
+            async with aclosing(self.follow(job.workspace_id, job.id)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
         encoder = create_encoder(
-            wanted,
-            sample_rate=order.sample_rate,
-            channels=order.channels,
-            tags=provenance(cloned=looks_cloned(order.voice)),
+            wanted, sample_rate=order.sample_rate, channels=order.channels, tags=tags_of(order)
         )
         async with aclosing(self.follow(job.workspace_id, job.id)) as pcm:
             async for encoded in _encode(encoder, pcm, order.channels):
@@ -110,7 +122,9 @@ class Listening:
         """The audio of a job from its beginning, as it is rendered.
 
         Mono s16le at the order's rate, before its level is set, or after it where the job ended
-        before we could listen. Ends when the rendering does.
+        before we could listen. Of an order whose recording is made of parts, the MP3 itself: but
+        for parts that the recording has at another level, byte by byte. Ends when the rendering
+        does.
 
         Raises:
             NotFoundError: The job ended without audio before the first byte.
@@ -135,17 +149,27 @@ class Listening:
                     if job.attempts != attempt or job.state in {"failed", "cancelled"}:
                         raise UnavailableError("The rendering broke off; fetch the finished audio.")
                     if job.state in {"enhancing", "ready"}:
-                        return
+                        break
         finally:
             if file is not None:
                 file.close()
-        async for piece in self._mono(job.recording):
+        async for piece in self._late(job) if file is None else self._end(job.order):
             yield piece
 
-    async def _mono(self, recording: Recording | None) -> AsyncIterator[bytes]:
+    async def _end(self, order: Order) -> AsyncIterator[bytes]:
+        """What a recording has behind its audio."""
+        if in_parts(order):
+            yield id3v1_tag(tags_of(order))
+
+    async def _late(self, job: Job) -> AsyncIterator[bytes]:
         """A recording as its listeners would have heard it, had they been there in time."""
+        recording = job.recording
         if recording is None:
             raise NotFoundError("The job has ended without audio.")
+        if in_parts(job.order):
+            async for piece in self._blobs.read_range(recording.blob, 0, recording.bytes):
+                yield piece
+            return
         if recording.format != "pcm":
             raise UnavailableError("The rendering has ended; fetch the finished audio.")
         frame, rest = BYTES_PER_SAMPLE * recording.channels, b""
@@ -161,17 +185,17 @@ class Listening:
         except FileNotFoundError:
             return None
 
-    async def _mp3_size(self, recording: Recording, blob: str) -> int:
+    async def _mp3_size(self, order: Order, recording: Recording, blob: str) -> int:
         async with self._encoding[blob]:
             try:
                 return await self._blobs.size(blob)
             except NotFoundError:
-                return await self._put_mp3(recording, blob)
+                return await self._put_mp3(order, recording, blob)
             finally:
                 self._encoding.pop(blob, None)
 
-    async def _put_mp3(self, recording: Recording, blob: str) -> int:
-        size = await self._blobs.put_stream(blob, self._as_mp3(recording))
+    async def _put_mp3(self, order: Order, recording: Recording, blob: str) -> int:
+        size = await self._blobs.put_stream(blob, self._as_mp3(order, recording))
         try:
             await self._blobs.size(recording.blob)
         except NotFoundError:
@@ -180,12 +204,12 @@ class Listening:
             raise
         return size
 
-    async def _as_mp3(self, recording: Recording) -> AsyncIterator[bytes]:
+    async def _as_mp3(self, order: Order, recording: Recording) -> AsyncIterator[bytes]:
         encoder = create_encoder(
             "mp3",
             sample_rate=recording.sample_rate,
             channels=recording.channels,
-            tags=provenance(),
+            tags=tags_of(order),
         )
         pcm = self._blobs.read_range(recording.blob, 0, recording.bytes)
         async for encoded in _encode(encoder, pcm):

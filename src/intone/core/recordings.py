@@ -10,7 +10,7 @@ from intone.storage.database import now_ms
 if TYPE_CHECKING:
     from intone.storage.database import Row, Transaction
 
-__all__ = ["COLUMNS", "Recording", "insert", "recording_of"]
+__all__ = ["COLUMNS", "Recording", "insert", "recording_of", "words_blob"]
 
 #: What to select of a recording `r` for `recording_of`.
 COLUMNS = (
@@ -40,6 +40,11 @@ class Recording:
     loudness: float | None
     #: Hex digest of the bytes, its entity tag.
     sha256: str
+
+
+def words_blob(blob: str) -> str:
+    """Where it is written when each word of a recording is heard, by the recording's own blob."""
+    return f"{blob}.words"
 
 
 def insert(tx: Transaction, job_id: str, recording: Recording) -> None:

@@ -20,8 +20,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from intone.core import jobs
+from intone.core.kept import in_parts
+from intone.core.part_take import PartTake
+from intone.core.recordings import words_blob
+from intone.core.script import Script
 from intone.core.segment_keeper import SegmentKeeper
-from intone.core.synthesis import Script
+from intone.core.spool import spool_path
 from intone.core.take import OffLevelError, Take
 from intone.errors import (
     BreakerOpenError,
@@ -33,11 +37,12 @@ from intone.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from intone.core.job_metrics import JobMetrics
     from intone.core.jobs import Announce, Job
+    from intone.core.kept import Kept
     from intone.core.segment_rows import Tally
     from intone.core.synthesis import Synthesizer
     from intone.core.voices import VoiceCatalogue
@@ -46,7 +51,7 @@ if TYPE_CHECKING:
     from intone.storage.blobs import BlobStore
     from intone.storage.database import Database
 
-__all__ = ["Renderer", "spool_path"]
+__all__ = ["Renderer"]
 
 _log = structlog.get_logger(__name__)
 
@@ -59,14 +64,6 @@ _MAX_CLAIMS = 20
 _RETRY_MS, _MOST_RETRY_MS = 1000, 60_000
 #: Seconds between two notes of a job's progress.
 _NOTE_EVERY_S = 0.5
-
-
-def spool_path(spool: Path, job_id: str, attempt: int) -> Path:
-    """Where the audio of a running try is: mono s16le at the order's rate, before its level is set.
-
-    Listeners of a running job follow this file.
-    """
-    return spool / f"{job_id}.{attempt}.pcm"
 
 
 class Renderer:
@@ -141,7 +138,7 @@ class Renderer:
         path = spool_path(self._spool, job.id, job.attempts)
         blob = f"recordings/{job.id}/{job.attempts}.{job.order.format}"
         keeper = SegmentKeeper(self._database, self._blobs, claim, job)
-        with Take(path, job.order) as take:
+        with PartTake(path, job.order) if in_parts(job.order) else Take(path, job.order) as take:
             tally = await self._perform(claim, job, take, blob, keeper)
         recording = take.recording(blob)
         try:
@@ -158,7 +155,7 @@ class Renderer:
         except LeaseLostError:
             # Only then is it sure that no row names the blob: what fails otherwise, or is
             # cancelled, may have been committed all the same.
-            await self._blobs.delete(blob)
+            await self._discard(blob)
             if tally is not None:
                 await keeper.discard(tally.rest)
             raise
@@ -172,41 +169,55 @@ class Renderer:
         )
 
     async def _perform(
-        self, claim: Claim, job: Job, take: Take, blob: str, keeper: SegmentKeeper
+        self, claim: Claim, job: Job, take: Take | PartTake, blob: str, keeper: SegmentKeeper
     ) -> Tally | None:
         """Speak, and meanwhile encode what is there already."""
-        keeping = asyncio.create_task(self._keep(take, blob))
+        words = self._blobs.put_stream(words_blob(blob), take.lines())
+        keeping = [asyncio.create_task(self._keep(take, blob)), asyncio.create_task(words)]
+        rest: Sequence[Kept] = ()
         try:
             await self._speak(claim, job, take, keeper)
+            rest = await take.finish()
             await self._database.write(jobs.advance, claim, "enhancing", 100)
             self._watchers.publish(job.id)
-            tally = await keeper.finish()
-            await keeping
+            tally = await keeper.finish(rest)
+            await asyncio.gather(*keeping)
         except BaseException:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
             with suppress(IntoneError):
-                await self._blobs.delete(blob)  # it may be whole already, but no row names it
-            await asyncio.shield(keeper.save())
+                await self._discard(blob)  # it may be whole already, but no row names it
+            await asyncio.shield(self._save(take, keeper, rest))
             raise
         return tally
 
-    async def _speak(self, claim: Claim, job: Job, take: Take, keeper: SegmentKeeper) -> None:
+    async def _save(
+        self, take: Take | PartTake, keeper: SegmentKeeper, rest: Sequence[Kept]
+    ) -> None:
+        """Keep what there is of a try that ends early."""
+        await keeper.save([*rest, *await take.left()])
+
+    async def _discard(self, blob: str) -> None:
+        """Remove a recording that no row names, and its words."""
+        await self._blobs.delete(blob)
+        await self._blobs.delete(words_blob(blob))
+
+    async def _speak(
+        self, claim: Claim, job: Job, take: Take | PartTake, keeper: SegmentKeeper
+    ) -> None:
         order, noted = job.order, time.monotonic()
-        script = Script.of(
-            order, await self._voices.find(job.workspace_id, order.voice), job.workspace_id
-        )
+        voices = {slug: await self._voices.find(job.workspace_id, slug) for slug in order.voices()}
+        script = Script.of(order, voices[order.voice], job.workspace_id, voices)
         async with aclosing(self._synthesizer.speak(script)) as passages:
             async for passage in passages:
-                await take.add(passage)
-                await keeper.add(passage)
+                await keeper.add(passage, await take.add(passage))
                 self._watchers.publish_sound(job.id)
                 if time.monotonic() - noted >= _NOTE_EVERY_S:
                     noted = time.monotonic()
                     percent = min(99, 100 * passage.segment.end // len(order.text))
                     await self._database.write(jobs.advance, claim, "running", percent)
                     self._watchers.publish(job.id)
-        take.finish()
 
     def _amount(self, tally: Tally | None) -> int | None:
         """The characters to charge; None: what was held."""
@@ -214,7 +225,7 @@ class Renderer:
             return None
         return tally.characters
 
-    async def _keep(self, take: Take, blob: str) -> None:
+    async def _keep(self, take: Take | PartTake, blob: str) -> None:
         try:
             await self._blobs.put_stream(blob, take.encoded())
         except OffLevelError:

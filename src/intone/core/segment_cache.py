@@ -11,30 +11,35 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from intone.core import segment_rows
+from intone.core.kept import unpacked
 from intone.errors import IntoneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from intone.core.kept import KeptPart, KeptPcm
+    from intone.core.script import Script
     from intone.core.segment_rows import Place
-    from intone.core.synthesis import Script
     from intone.storage.blobs import BlobStore
     from intone.storage.database import Database
+    from intone.text.segments import Segment
 
 __all__ = ["SegmentCache", "SegmentKeys"]
+
+_Shape = TypeVar("_Shape", bound="KeptPart | KeptPcm")
 
 _log = structlog.get_logger(__name__)
 
 #: To be raised when the same request would be spoken otherwise: by new rules of normalisation that
 #: leave the words alone, or another way of resampling.
-_PIPELINE = 1
+_PIPELINE = 2
 #: Fields of a script that do not say how a segment sounds, or are put into its key otherwise.
-_NOT_SETTINGS = frozenset({"text", "voice", "workspace_id"})
+_NOT_SETTINGS = frozenset({"text", "voice", "workspace_id", "turns"})
 #: Rows of one unit of work, small so that requests are not kept waiting.
 _ROWS = 500
 #: Packs that are looked up at a time.
@@ -45,7 +50,7 @@ class SegmentKeys:
     """The keys of a script's segments.
 
     Args:
-        script: What is spoken; its workspace must be known.
+        script: What one voice speaks; its workspace must be known.
         model: The provider's own id of the model.
     """
 
@@ -64,10 +69,18 @@ class SegmentKeys:
         ):  # fmt: skip
             self._common.update(_framed(part))
 
-    def of(self, spoken: str) -> bytes:
-        """The key of a segment, by the words as they are spoken: 32 bytes."""
+    def of(self, segment: Segment, text: str) -> bytes:
+        """The key of a segment, by the words as they are spoken and as they are written: 32 bytes.
+
+        Both, because what is kept says when each written word is heard.
+
+        Args:
+            segment: The segment.
+            text: The text that its offsets are of.
+        """
         whole = self._common.copy()
-        whole.update(_framed(spoken))
+        whole.update(_framed(segment.spoken))
+        whole.update(_framed(text[segment.start : segment.end].strip()))
         return whole.digest()
 
 
@@ -86,19 +99,23 @@ class SegmentCache:
         """
         return await self._database.read(segment_rows.find, workspace_id, keys)
 
-    async def read(self, place: Place) -> bytes | None:
-        """The audio that is kept there: mono s16le; None where it is gone or damaged."""
+    async def read(self, place: Place, shape: type[_Shape]) -> _Shape | None:
+        """What is kept there; None where it is gone or damaged.
+
+        Args:
+            place: Where.
+            shape: In which form it was kept, as its key says.
+        """
         try:
             end = place.start + place.size
             pieces = [p async for p in self._blobs.read_range(place.blob, place.start, end)]
         except IntoneError as error:
             _log.info("segment.unreadable", blob=place.blob, error=error.code)
             return None
-        pcm = b"".join(pieces)
-        if await asyncio.to_thread(_digest, pcm) != place.sha256:
+        kept = await asyncio.to_thread(_checked, b"".join(pieces), place.sha256, shape)
+        if kept is None:
             _log.warning("segment.damaged", blob=place.blob)
-            return None
-        return pcm
+        return kept
 
     async def release(self, job_id: str) -> None:
         """Erase a job's segments that no other job uses, before its row is erased."""
@@ -134,5 +151,5 @@ def _framed(part: str) -> bytes:
     return len(raw).to_bytes(8, "big") + raw
 
 
-def _digest(pcm: bytes) -> bytes:
-    return hashlib.sha256(pcm).digest()
+def _checked(data: bytes, sha256: bytes, shape: type[_Shape]) -> _Shape | None:
+    return unpacked(data, shape) if hashlib.sha256(data).digest() == sha256 else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from intone.core.jobs import Job
+    from intone.core.kept import Kept
     from intone.core.synthesis import Passage
     from intone.queue.base import Claim
     from intone.storage.blobs import BlobStore
@@ -31,7 +32,8 @@ __all__ = ["SegmentKeeper"]
 
 _log = structlog.get_logger(__name__)
 
-#: When a pack is written: at that many bytes (87 s at 24 kHz), segments, or seconds after the last.
+#: When a pack is written: at that many bytes (87 s of PCM at 24 kHz), segments, or seconds after
+#: the last one.
 _PACK_BYTES, _PACK_SEGMENTS, _PACK_EVERY_S = 4 * 1024 * 1024, 500, 5.0
 
 
@@ -51,15 +53,19 @@ class SegmentKeeper:
         self._claim = claim
         self._job = job
         self._total = self._reused = self._characters = 0
-        self._spoken: dict[bytes, bytes] = {}
+        self._spoken: dict[bytes, Kept] = {}
         self._bytes = 0
         self._found: set[bytes] = set()
         self._packs = 0
         self._wrote = time.monotonic()
         self._writing: asyncio.Task[None] | None = None
 
-    async def add(self, passage: Passage) -> None:
+    async def add(self, passage: Passage, kept: Iterable[Kept]) -> None:
         """Take in the next passage; the disk works while others are spoken.
+
+        Args:
+            passage: Counts as a segment of the job.
+            kept: What can be kept of the job by now, of this passage or of earlier ones.
 
         Raises:
             LeaseLostError: Another worker has the job, or it was cancelled.
@@ -68,6 +74,7 @@ class SegmentKeeper:
         if passage.key is None:
             return
         self._count(passage, passage.key)
+        self._gather(kept)
         is_due = (
             self._bytes >= _PACK_BYTES
             or len(self._spoken) + len(self._found) >= _PACK_SEGMENTS
@@ -77,8 +84,11 @@ class SegmentKeeper:
             await self._written()  # no more than two packs are in memory
             self._writing = asyncio.create_task(self._write())
 
-    async def finish(self) -> Tally | None:
+    async def finish(self, kept: Iterable[Kept]) -> Tally | None:
         """Put what is left on disk; its rows are for the caller to write, with the job's end.
+
+        Args:
+            kept: What could not be kept before.
 
         Returns:
             None where the order asks for no reuse.
@@ -88,13 +98,15 @@ class SegmentKeeper:
         """
         if not self._job.order.reuse:
             return None
+        self._gather(kept)
         await self._written()
         rest = await self._packed()
         return Tally(self._total, self._reused, self._characters, rest)
 
-    async def save(self) -> None:
+    async def save(self, kept: Iterable[Kept]) -> None:
         """Keep what there is of a try that ends early, for the next one; errors are only logged."""
         try:
+            self._gather(kept)
             await self._written()
             if self._spoken or self._found:
                 await self._write()
@@ -103,15 +115,17 @@ class SegmentKeeper:
 
     def _count(self, passage: Passage, key: bytes) -> None:
         self._total += 1
-        if passage.place is None:
-            self._spoken[key] = passage.pcm
-            self._bytes += len(passage.pcm)
-        else:
+        if passage.place is not None:
             self._found.add(key)
         if passage.place is None or passage.place.is_of(self._job):
             self._characters += passage.segment.end - passage.segment.start
         else:
             self._reused += 1
+
+    def _gather(self, kept: Iterable[Kept]) -> None:
+        for one in kept:
+            self._spoken[one.key] = one
+            self._bytes += len(one.data)
 
     async def _written(self) -> None:
         writing, self._writing = self._writing, None
@@ -141,7 +155,9 @@ class SegmentKeeper:
         except IntoneError as error:
             _log.warning("segments.not_kept", job=self._job.id, error=error.code)
             return Batch({}, found)
-        return Batch(await asyncio.to_thread(_places, blob, spoken), found)
+        own = self._job.order.voice
+        voices = {key: kept.voice for key, kept in spoken.items() if kept.voice != own}
+        return Batch(await asyncio.to_thread(_places, blob, spoken), found, voices)
 
     async def discard(self, batch: Batch) -> None:
         """Remove a pack whose rows are sure not to be written."""
@@ -154,14 +170,15 @@ def _keep(tx: Transaction, claim: Claim, job: Job, batch: Batch) -> None:
     segment_rows.keep(tx, job, batch)
 
 
-def _places(blob: str, spoken: dict[bytes, bytes]) -> dict[bytes, Place]:
+def _places(blob: str, spoken: dict[bytes, Kept]) -> dict[bytes, Place]:
     places, start = {}, 0
-    for key, pcm in spoken.items():
-        places[key] = Place(blob, start, len(pcm), hashlib.sha256(pcm).digest())
-        start += len(pcm)
+    for key, kept in spoken.items():
+        size = len(kept.data)
+        places[key] = Place(blob, start, size, hashlib.sha256(kept.data).digest())
+        start += size
     return places
 
 
-async def _pieces(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        yield piece
+async def _pieces(spoken: Iterable[Kept]) -> AsyncIterator[bytes]:
+    for kept in spoken:
+        yield kept.data

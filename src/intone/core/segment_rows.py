@@ -7,13 +7,13 @@ its pack is erased or damaged: whoever reads one must be ready to find nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from intone.core.jobs import Job
     from intone.storage.database import Row, Transaction
@@ -42,7 +42,7 @@ _AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a segment's audio is: mono s16le at the rate that its key says."""
+    """Where a segment is, see `intone.core.kept`."""
 
     #: The pack's path in the blob store.
     blob: str
@@ -66,6 +66,8 @@ class Batch:
     spoken: dict[bytes, Place]
     #: Those that were kept already.
     found: frozenset[bytes] = frozenset()
+    #: Slugs of the voices that spoke, where it is another than the order's own.
+    voices: Mapping[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ SELECT 1 AS one FROM jobs WHERE id = :job_id AND state IN ('running', 'enhancing
 
 def pack_path(job: Job, number: int) -> str:
     """Where a pack of this try at a job is; `number` counts them."""
-    return f"{FOLDER}/{job.id}/{job.attempts}.{number}.pcm"
+    return f"{FOLDER}/{job.id}/{job.attempts}.{number}.pack"
 
 
 def find(tx: Transaction, workspace_id: str, keys: Sequence[bytes]) -> dict[bytes, Place]:
@@ -157,7 +159,7 @@ def keep(tx: Transaction, job: Job, batch: Batch) -> None:
             _KEEP,
             workspace_id=job.workspace_id,
             key=key,
-            voice=job.order.voice,
+            voice=batch.voices.get(key, job.order.voice),
             blob=place.blob,
             start=place.start,
             bytes=place.size,

@@ -12,27 +12,29 @@ import asyncio
 from collections import deque
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Self
+from itertools import count, islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from intone.audio.pitch import PitchShifter
 from intone.audio.resample import Resampler
 from intone.audio.tempo import TempoChanger
+from intone.core.kept import KeptPart, KeptPcm, origin, words_moved
 from intone.core.routing import Candidate
+from intone.core.script import Script
 from intone.core.segment_cache import SegmentKeys
+from intone.core.timing import time_words
 from intone.errors import ProviderError, UnavailableError
 from intone.providers.base import SpeechRequest
-from intone.text.segments import split
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from intone.core.jobs import Order
     from intone.core.routing import Answer, Router
+    from intone.core.script import Stretch
     from intone.core.segment_cache import SegmentCache
     from intone.core.segment_rows import Place
-    from intone.core.voices import CatalogueVoice
-    from intone.providers.base import AudioChunk, Provider
+    from intone.core.timing import Timing
+    from intone.providers.base import AudioChunk, Provider, WordMark
     from intone.text.segments import Segment
 
 __all__ = ["Passage", "Script", "Synthesizer"]
@@ -46,55 +48,43 @@ _LOOK_UP = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
-    """What to speak and how."""
-
-    text: str
-    voice: CatalogueVoice
-    #: BCP 47 tag of the text.
-    language: str
-    style: str = "neutral"
-    #: Speed multiplier, 0.5–2.0.
-    rate: float = 1.0
-    #: Semitones above the voice's own pitch, -12 to 12.
-    pitch: float = 0.0
-    #: Of the audio wanted, in Hz.
-    sample_rate: int = 24_000
-
-    #: Whose kept segments are used again, where they are; None: every one is spoken.
-    workspace_id: str | None = None
-
-    @classmethod
-    def of(cls, order: Order, voice: CatalogueVoice, workspace_id: str | None = None) -> Self:
-        """What an order asks to be spoken, by the voice it names.
-
-        Args:
-            order: The order.
-            voice: That voice.
-            workspace_id: Whose order; needed where it asks for reuse.
-        """
-        return cls(
-            text=order.text,
-            voice=voice,
-            language=order.language,
-            style=order.style,
-            rate=order.rate,
-            pitch=order.pitch,
-            sample_rate=order.sample_rate,
-            workspace_id=workspace_id if order.reuse else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Passage:
     """One spoken segment."""
 
     segment: Segment
-    #: Mono s16le at the script's sample rate.
+    #: Mono s16le at the script's sample rate; empty where `kept` is a part.
     pcm: bytes
+    #: When its words begin, as the provider says it, by offsets in what is spoken.
+    marks: tuple[WordMark, ...] = ()
+    #: What was kept of it; None where it was spoken just now.
+    kept: KeptPart | KeptPcm | None = None
     #: Under which it can be kept; None where it is not to be.
     key: bytes | None = None
-    #: Where it was kept already; None where it was spoken just now.
+    #: Where it was kept already.
+    place: Place | None = None
+    #: Slug of its voice.
+    voice: str = ""
+
+    def timing(self, text: str, sample_rate: int) -> Timing:
+        """When its words are heard, from its first sample; some work, for a thread.
+
+        Args:
+            text: The whole text.
+            sample_rate: Of the audio, in Hz.
+        """
+        if self.kept is not None:
+            return words_moved(self.kept.timing, origin(self.segment, text))
+        return time_words(self.segment, text, self.marks, self.pcm, sample_rate)
+
+
+class _Sought(NamedTuple):
+    """A segment that is to be spoken, or found."""
+
+    segment: Segment
+    #: What its stretch asks for.
+    script: Script
+    provider: Provider
+    key: bytes | None = None
     place: Place | None = None
 
 
@@ -118,19 +108,15 @@ class Synthesizer:
 
         Raises:
             ProviderError: A segment could not be spoken after several tries.
-            UnavailableError: The voice's provider is not part of this process.
+            UnavailableError: The provider of one of its voices is not part of this process.
         """
-        provider = self._providers.get(script.voice.provider)
-        if provider is None:
-            raise UnavailableError("No worker here speaks this voice.")
         ahead: deque[asyncio.Task[Passage]] = deque()
         try:
-            async with aclosing(self._located(provider, script)) as segments:
-                async for segment, key, place in segments:
-                    passage = self._passage(provider, script, segment, key, place)
-                    ahead.append(asyncio.create_task(passage))
+            async with aclosing(self._located(script)) as segments:
+                async for sought in segments:
+                    ahead.append(asyncio.create_task(self._passage(sought)))
                     await asyncio.sleep(0)  # it is under way before the next one is made out
-                    if len(ahead) > _AHEAD * provider.capabilities.concurrency:
+                    if len(ahead) > _AHEAD * sought.provider.capabilities.concurrency:
                         yield await ahead[0]
                         ahead.popleft()
             while ahead:
@@ -141,38 +127,44 @@ class Synthesizer:
                 task.cancel()
             await asyncio.gather(*ahead, return_exceptions=True)
 
-    async def _located(
-        self, provider: Provider, script: Script
-    ) -> AsyncGenerator[tuple[Segment, bytes | None, Place | None], None]:
+    async def _located(self, script: Script) -> AsyncGenerator[_Sought, None]:
         """The segments in order, with their keys and where they are kept."""
-        if self._cache is None or script.workspace_id is None:
-            for segment in split(script.text, script.language):
-                yield segment, None, None
-            return
-        keys = SegmentKeys(script, provider.models[0].id)
-        # A sentence each, so that a change of one does not move where the others are cut.
-        segments = split(script.text, script.language, together=False)
-        while some := list(islice(segments, _LOOK_UP)):
-            keyed = [(segment, keys.of(segment.spoken)) for segment in some]
-            places = await self._cache.find(script.workspace_id, [key for _, key in keyed])
-            for segment, key in keyed:
-                yield segment, key, places.get(key)
+        stretches = [(stretch, self._provider(stretch)) for stretch in script.stretches()]
+        cache, workspace_id, numbers = self._cache, script.workspace_id, count()
+        for stretch, provider in stretches:
+            own = stretch.script
+            if cache is None or workspace_id is None:
+                for segment in stretch.segments(numbers, together=True):
+                    yield _Sought(segment, own, provider)
+                continue
+            keys = SegmentKeys(own, provider.models[0].id)
+            # A sentence each, so that a change of one does not move where the others are cut.
+            segments = stretch.segments(numbers, together=False)
+            while some := list(islice(segments, _LOOK_UP)):
+                keyed = [(segment, keys.of(segment, script.text)) for segment in some]
+                places = await cache.find(workspace_id, [key for _, key in keyed])
+                for segment, key in keyed:
+                    yield _Sought(segment, own, provider, key, places.get(key))
 
-    async def _passage(
-        self,
-        provider: Provider,
-        script: Script,
-        segment: Segment,
-        key: bytes | None,
-        place: Place | None,
-    ) -> Passage:
+    def _provider(self, stretch: Stretch) -> Provider:
+        provider = self._providers.get(stretch.script.voice.provider)
+        if provider is None:
+            raise UnavailableError("No worker here speaks this voice.")
+        return provider
+
+    async def _passage(self, sought: _Sought) -> Passage:
+        segment, script, provider, key, place = sought
+        voice = script.voice.slug
         if self._cache is not None and place is not None:
-            pcm = await self._cache.read(place)
-            if pcm is not None:
-                return Passage(segment, pcm, key, place)
-        return Passage(segment, await self._speak_segment(provider, script, segment), key)
+            shape: type[KeptPart | KeptPcm] = KeptPart if script.part_channels else KeptPcm
+            kept = await self._cache.read(place, shape)
+            if kept is not None:
+                pcm = kept.pcm if isinstance(kept, KeptPcm) else b""
+                return Passage(segment, pcm, (), kept, key, place, voice)
+        pcm, marks = await self._speak_segment(provider, script, segment)
+        return Passage(segment, pcm, marks, None, key, None, voice)
 
-    async def _speak_segment(self, provider: Provider, script: Script, segment: Segment) -> bytes:
+    async def _speak_segment(self, provider: Provider, script: Script, segment: Segment) -> _Spoken:
         can = provider.capabilities
         slowest, fastest = can.rates if can.keeps_time else (1.0, 1.0)
         native = min(max(script.rate, slowest), fastest)
@@ -184,14 +176,19 @@ class Synthesizer:
             rate=native,
             sample_rate=script.sample_rate,
         )
-        pcm = await self._spoken(provider, request, script.sample_rate)
+        spoken = await self._spoken(provider, request, script.sample_rate)
         tempo = script.rate / native
         if tempo == 1.0 and not script.pitch:
-            return pcm
+            return spoken
         async with self._changing:
-            return await asyncio.to_thread(_changed, pcm, script.sample_rate, tempo, script.pitch)
+            pcm = await asyncio.to_thread(
+                _changed, spoken.pcm, script.sample_rate, tempo, script.pitch
+            )
+        return _Spoken(pcm, tuple(mark._replace(at_ms=mark.at_ms / tempo) for mark in spoken.marks))
 
-    async def _spoken(self, provider: Provider, request: SpeechRequest, sample_rate: int) -> bytes:
+    async def _spoken(
+        self, provider: Provider, request: SpeechRequest, sample_rate: int
+    ) -> _Spoken:
         """What the provider says, at that rate, begun again where it breaks off."""
         candidate = Candidate(provider, provider.models[0], request.voice)
         for _ in range(_TRIES - 1):
@@ -202,17 +199,26 @@ class Synthesizer:
         return await _collect(answer, sample_rate)
 
 
-async def _collect(answer: Answer[AudioChunk], wanted_rate: int) -> bytes:
+class _Spoken(NamedTuple):
+    """What a provider said, and when its words begin."""
+
+    pcm: bytes
+    marks: tuple[WordMark, ...]
+
+
+async def _collect(answer: Answer[AudioChunk], wanted_rate: int) -> _Spoken:
     pieces: list[bytes] = []
+    marks: list[WordMark] = []
     sample_rate = wanted_rate
     async with aclosing(answer.pieces()) as chunks:
         async for chunk in chunks:
             pieces.append(chunk.pcm)
+            marks += chunk.words
             sample_rate = chunk.sample_rate
     pcm = b"".join(pieces)
-    if sample_rate == wanted_rate:
-        return pcm
-    return await asyncio.to_thread(_resample, pcm, sample_rate, wanted_rate)
+    if sample_rate != wanted_rate:
+        pcm = await asyncio.to_thread(_resample, pcm, sample_rate, wanted_rate)
+    return _Spoken(pcm, tuple(marks))
 
 
 def _resample(pcm: bytes, source: int, target: int) -> bytes:

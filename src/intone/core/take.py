@@ -1,4 +1,7 @@
-"""One take of a recording: passages joined, metered and spooled, and encoded at one level."""
+"""One take of a recording: passages joined, metered and spooled, and encoded at one level.
+
+Of an MP3 that may be edited, `intone.core.part_take` makes the take instead.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import hashlib
 import math
 import os
+import threading
 from typing import TYPE_CHECKING, Self
 
 from intone.audio.encode import create_encoder
@@ -13,24 +17,26 @@ from intone.audio.formats import BYTES_PER_SAMPLE, duration_ms, to_channels
 from intone.audio.joins import Joiner
 from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to
 from intone.audio.tags import provenance
+from intone.core.kept import Kept, KeptPcm, origin, words_moved
 from intone.core.recordings import Recording
+from intone.core.spool import LineFile, as_heard
 from intone.core.voices import looks_cloned
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from intone.audio.encode import Encoder
     from intone.core.jobs import Order
     from intone.core.synthesis import Passage
 
-__all__ = ["OffLevelError", "Take"]
+__all__ = ["SETTLED_S", "TOLERANCE_LU", "OffLevelError", "Take", "tags_of"]
 
 #: Seconds after which a voice's level is taken as known, and encoding begins.
-_SETTLED_S = 30
+SETTLED_S = 30
 #: How far, in LU, it may then be from what the whole take would have been given; EBU R128 allows
 #: as much. Of 56 takes by 14 voices two were further off.
-_TOLERANCE_LU = 0.5
+TOLERANCE_LU = 0.5
 #: Formats that name their length at the start, which is known only at the end.
 _NAME_THEIR_LENGTH = frozenset({"wav"})
 #: How much PCM is levelled and encoded at a time, in bytes: what that makes on the way stays in
@@ -40,21 +46,35 @@ _BITE = 64 * 1024
 _AT_ONCE = 16 * _BITE
 
 
+def tags_of(order: Order) -> Mapping[str, str]:
+    """What an order's audio says of itself."""
+    return provenance(cloned=any(map(looks_cloned, order.voices())))
+
+
 class OffLevelError(Exception):
     """What was encoded is not at the level of the whole take; now that level is known."""
 
 
 class Take:
-    """The audio of one try at a job. Used as a context; leaving it removes the spool file."""
+    """The audio of one try at a job. Used as a context; leaving it removes the spool files.
+
+    Args:
+        path: Where its audio is spooled.
+        order: What is spoken, and in which form it is wanted.
+    """
 
     def __init__(self, path: Path, order: Order) -> None:
         self._path = path
         self._order = order
+        self._lines = LineFile(path, order)
         self._file = path.open("w+b", buffering=0)
         self._joiner = Joiner(order.sample_rate)
         self._meter = LoudnessMeter(order.sample_rate)
         self._size = 0
-        self._is_whole = False
+        self._given: list[Kept] = []
+        #: Held while a passage is added: a caller that is cancelled does not stop its thread.
+        self._adding = threading.Lock()
+        self._whole = asyncio.Event()
         #: In dB; None where it cannot be told yet.
         self._gain: float | None = None
         self._grown = asyncio.Event()
@@ -67,19 +87,34 @@ class Take:
     def __exit__(self, *_: object) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
+        self._lines.close()
 
-    async def add(self, passage: Passage) -> None:
-        """Append a passage; listeners can hear it when this returns."""
+    async def add(self, passage: Passage) -> Sequence[Kept]:
+        """Append a passage; listeners can hear it when this returns.
+
+        Returns:
+            What can be kept now, of this passage or of earlier ones.
+        """
         await asyncio.to_thread(self._add, passage)
         self._grown.set()
+        return self._take_given()
 
-    def finish(self) -> None:
-        """No more passages follow."""
+    async def finish(self) -> Sequence[Kept]:
+        """No more passages follow.
+
+        Returns:
+            What could not be kept before.
+        """
         gain = gain_to(self._meter)
-        if self._gain is None or abs(gain - self._gain) > _TOLERANCE_LU:
+        if self._gain is None or abs(gain - self._gain) > TOLERANCE_LU:
             self._gain = gain
-        self._is_whole = True
+        self._whole.set()
         self._grown.set()
+        return ()
+
+    async def left(self) -> Sequence[Kept]:
+        """What can be kept of a take that ends early, and was not given out yet."""
+        return await asyncio.to_thread(self._take_given)
 
     async def encoded(self) -> AsyncIterator[bytes]:
         """The whole take at one level, in the order's format, while passages are still added.
@@ -97,20 +132,26 @@ class Take:
             order.format,
             sample_rate=order.sample_rate,
             channels=order.channels,
-            total_bytes=self._size * order.channels if self._is_whole else None,
-            tags=provenance(cloned=looks_cloned(order.voice)),
+            total_bytes=self._size * order.channels if self._whole.is_set() else None,
+            tags=tags_of(order),
         )
         while not is_over:
-            while self._size < at + _AT_ONCE and not self._is_whole:
+            while self._size < at + _AT_ONCE and not self._whole.is_set():
                 await self._growth()
             if self._gain != gain:
                 raise OffLevelError
             end = min(self._size, at + _AT_ONCE)
-            is_over = self._is_whole and end == self._size
+            is_over = self._whole.is_set() and end == self._size
             piece = await asyncio.to_thread(self._encode, encoder, gain, at, end, is_over)
             at = end
             if piece:
                 yield piece
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """When each word is heard, once no more follow: a JSON `Line` a line."""
+        await self._whole.wait()
+        async for piece in self._lines.read():
+            yield piece
 
     def recording(self, blob: str) -> Recording:
         """What is to be known of the encoded take, once all of it was read.
@@ -143,10 +184,28 @@ class Take:
         self._grown.clear()
 
     def _add(self, passage: Passage) -> None:
-        self._write(self._joiner.feed(passage.pcm))
-        pause_ms = round(passage.segment.pause_ms / self._order.rate)
-        self._write(self._joiner.end_segment(pause_ms))
-        settled = _SETTLED_S * self._order.sample_rate * BYTES_PER_SAMPLE
+        segment, text, rate = passage.segment, self._order.text, self._order.sample_rate
+        with self._adding:
+            timing = passage.timing(text, rate)
+            if passage.key is not None and passage.kept is None:
+                moved = words_moved(timing, -origin(segment, text))
+                kept = KeptPcm(passage.pcm, moved).packed()
+                self._given.append(Kept(passage.key, passage.voice, kept))
+            self._write(self._joiner.feed(passage.pcm))
+            self._write(self._joiner.end_segment(round(segment.pause_ms / self._order.rate)))
+            placed = self._joiner.last
+            if placed is not None:
+                self._lines.add(segment, as_heard(timing, placed.cut, placed.size, rate), placed)
+            self._settle()
+
+    def _take_given(self) -> Sequence[Kept]:
+        with self._adding:
+            given, self._given = self._given, []
+        return given
+
+    def _settle(self) -> None:
+        """Take the level as known once there is enough to tell it by."""
+        settled = SETTLED_S * self._order.sample_rate * BYTES_PER_SAMPLE
         if (
             self._gain is None
             and self._size >= settled

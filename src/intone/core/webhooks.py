@@ -169,11 +169,13 @@ def update(
         NotFoundError: As `find`.
         InvalidInputError: As `create`.
     """
-    found = find(tx, workspace_id, webhook_id)
+    find(tx, workspace_id, webhook_id)
+    # In one statement: of two changes at a time, neither brings back what the other has replaced.
     tx.execute(
-        "UPDATE webhooks SET url = :url, events = :events WHERE id = :id",
-        url=found.url if url is None else url,
-        events=_checked(found.events if events is None else events),
+        "UPDATE webhooks SET url = COALESCE(:url, url), events = COALESCE(:events, events)"
+        " WHERE id = :id",
+        url=url,
+        events=None if events is None else _checked(events),
         id=webhook_id,
     )
     if enabled is False:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from intone.core.cloned_voices import ClonedVoice
     from intone.core.jobs import Job
     from intone.core.signing import Signer
-    from intone.core.voices import VoiceCatalogue
     from intone.queue.base import Queue
     from intone.storage.database import Transaction
 
@@ -37,7 +36,6 @@ class Announcements:
     Args:
         queue: Where deliveries go.
         signer: Signs addresses of audio.
-        voices: Knows what voices are called.
         server_url: Where receivers reach this server.
         url_lifetime_s: Seconds for which an address of audio works in an event.
     """
@@ -46,14 +44,12 @@ class Announcements:
         self,
         queue: Queue,
         signer: Signer,
-        voices: VoiceCatalogue,
         *,
         server_url: str,
         url_lifetime_s: int,
     ) -> None:
         self._queue = queue
         self._signer = signer
-        self._voices = voices
         self._server_url = server_url.rstrip("/")
         self._lifetime_s = url_lifetime_s
 
@@ -63,11 +59,10 @@ class Announcements:
         if job.recording is not None:
             path = download_path_within(tx, self._signer, job.id, self._lifetime_s)
             url = self._server_url + path
-        voice = voice_name(self._voices, job)
         event: webhooks.EventName = "generation.ready" if url else "generation.failed"
-        bodies = {event: _envelope(event, generation_body(job, voice, url))}
+        bodies = {event: _envelope(event, generation_body(job, url))}
         if url is not None:
-            bodies["generation.completed"] = _completed(job, voice, url)
+            bodies["generation.completed"] = _completed(job, url)
         webhooks.publish(tx, self._queue, job.workspace_id, bodies)
 
     def voice_ended(self, tx: Transaction, voice: ClonedVoice) -> None:
@@ -90,14 +85,14 @@ def _envelope(event: str, data: Any) -> bytes:
     return msgspec.json.encode({"event": event, "timestamp": moment(now_ms()), "data": data})
 
 
-def _completed(job: Job, voice: str, url: str) -> bytes:
+def _completed(job: Job, url: str) -> bytes:
     """Seed 001's: event and data."""
     assert job.recording is not None
     assert job.ended_at is not None
     data = {
         "id": generation_id(job.id, form_of(job)),
         "status": "completed",
-        "voiceId": voice,
+        "voiceId": voice_name(job.order, form_of(job)),
         "format": job.order.format,
         "durationMs": job.recording.duration_ms,
         "audioUrl": url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intone.api.dialect import Dialect
+from intone.api.generations.captions import CAPTION_ROUTES
 from intone.api.generations.downloads import DOWNLOAD_ROUTES
 from intone.api.generations.errors import generation_envelope
 from intone.api.generations.routes import ROUTES
@@ -25,7 +26,10 @@ def generations_dialect(*, max_upload_bytes: int) -> Dialect:
             *("/v1/generations", "/v1/downloads", "/v1/uploads"),
             *("/v1/voices/clone", "/v1/webhooks"),
         ),
-        handlers=[*ROUTES, *DOWNLOAD_ROUTES, *UPLOAD_ROUTES, *CLONE_ROUTES, *WEBHOOK_ROUTES],
+        handlers=[
+            *(*ROUTES, *CAPTION_ROUTES, *DOWNLOAD_ROUTES),
+            *(*UPLOAD_ROUTES, *CLONE_ROUTES, *WEBHOOK_ROUTES),
+        ],
         render_error=generation_envelope,
         body_limits=upload_limits(max_upload_bytes),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from litestar import HttpMethod, Request, route
@@ -82,8 +83,9 @@ async def download(
         raise SignatureError
     job_id = str(uuid.UUID(parts[1]))
     await core.signer.verify(_PURPOSE, job_id, int(parts[2]), parts[3])
-    job = await core.database.read(job_lists.find_anywhere, job_id)
-    recording = job.recording
+    recording = None
+    with suppress(NotFoundError):
+        recording = (await core.database.read(job_lists.find_anywhere, job_id)).recording
     if recording is None:
         raise NotFoundError("The audio has expired.")
     form = FORMATS[recording.format]

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from intone.api.generations.schemas import Form, Format, Status
-    from intone.core.jobs import Job, JobState
-    from intone.core.voices import VoiceCatalogue
+    from intone.core.jobs import Job, JobState, Order
 
 __all__ = [
     "DIALECT",
@@ -93,10 +92,10 @@ def job_id_of(name: str) -> str:
         raise NotFoundError("There is no such generation, or it has expired.") from None
 
 
-def voice_name(voices: VoiceCatalogue, job: Job) -> str:
-    """What clients call a job's voice: seed 002 by its uuid, seed 001 by its slug."""
-    preset = voices.preset(job.order.voice)
-    return preset.uuid if preset and form_of(job) == "script" else job.order.voice
+def voice_name(order: Order, form: Form) -> str:
+    """What clients call the voice: seed 002 by its uuid, seed 001 by its slug."""
+    # Jobs of older versions have no uuid.
+    return (form == "script" and order.voice_uuid) or order.voice
 
 
 def credits_for(text: str) -> int:
@@ -104,12 +103,11 @@ def credits_for(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_CREDIT)
 
 
-def generation_body(job: Job, voice_id: str, download_url: str | None) -> Generation:
+def generation_body(job: Job, download_url: str | None) -> Generation:
     """A generation as the dialect shows it.
 
     Args:
         job: The core's job.
-        voice_id: What clients call its voice.
         download_url: Where its audio is; None where there is none.
     """
     recording, cost = job.recording, credits_for(job.order.text)
@@ -127,7 +125,7 @@ def generation_body(job: Job, voice_id: str, download_url: str | None) -> Genera
     return Generation(
         id=generation_id(job.id, form_of(job)),
         status=status_word(job),
-        voice_id=voice_id,
+        voice_id=voice_name(job.order, form_of(job)),
         format=cast("Format", job.order.format),
         credits=cost,
         estimated_credits=cost,

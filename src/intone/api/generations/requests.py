@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from intone.api.generations.mapping import DIALECT, credits_for, generation_id, status_word_of_new
+from intone.api.generations.mapping import (
+    DIALECT,
+    credits_for,
+    generation_id,
+    status_word_of_new,
+    voice_name,
+)
 from intone.api.generations.schemas import LONGEST_SCRIPT, Generation
 from intone.api.moments import moment
 from intone.core.idempotency import IdempotencyKey, StoredReply
@@ -63,12 +69,23 @@ def submission(
     form, text = _text(wanted)
     refuse_controls(form, text)
     cost = credits_for(text)
+    order = Order(
+        text=text,
+        voice=voice.slug,
+        voice_uuid=voice.uuid,
+        language=voice.languages[0],
+        retention_hours=principal.plan.retention_hours,
+        rate=wanted.settings.speed,
+        pitch=wanted.settings.pitch_semitones,
+        format=wanted.format,
+        reuse=True,
+    )
 
     def reply(job_id: str, balance: Balance) -> StoredReply:  # noqa: ARG001 - its protocol
         answer = Generation(
             id=generation_id(job_id, form),
             status=status_word_of_new(form),
-            voice_id=wanted.voice_id,
+            voice_id=voice_name(order, form),
             format=wanted.format,
             credits=cost,
             estimated_credits=cost,
@@ -80,16 +97,7 @@ def submission(
     return Submission(
         workspace_id=principal.workspace_id,
         dialect=DIALECT,
-        order=Order(
-            text=text,
-            voice=voice.slug,
-            language=voice.languages[0],
-            retention_hours=principal.plan.retention_hours,
-            rate=wanted.settings.speed,
-            pitch=wanted.settings.pitch_semitones,
-            format=wanted.format,
-            reuse=True,
-        ),
+        order=order,
         characters=cost * CHARACTERS_PER_CREDIT,
         reply=reply,
         idempotency=IdempotencyKey(DIALECT, key, body.fingerprint) if key else None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, delete, get, post
 from litestar.openapi.spec import Example
@@ -21,34 +22,31 @@ from intone.api.generations.mapping import (
     STATES,
     generation_body,
     job_id_of,
-    voice_name,
 )
 from intone.api.generations.progress import generation_events
 from intone.api.generations.requests import idempotency_key, submission
 from intone.api.generations.schemas import CreateGeneration, Generation, GenerationList, Status
 from intone.api.headers import header_values
-from intone.api.queries import refuse_repeated
+from intone.api.queries import cursor_number, refuse_repeated
 from intone.api.replies import JsonReply
-from intone.errors import InvalidInputError, NotFoundError
+from intone.errors import NotFoundError
 
 if TYPE_CHECKING:
     from intone.core.access import Principal
     from intone.core.jobs import Job
     from intone.core.service import Core
 
-__all__ = ["ROUTES"]
+__all__ = ["COMMON", "ROUTES", "GenerationId", "Req", "find_generation"]
 
 Req = Request[Any, Any, Any]
 
-_COMMON: dict[str, Any] = {
+COMMON: dict[str, Any] = {
     "before_request": require("speak"),
     "security": SECURITY,
     "tags": ["Generations"],
 }
 #: Generations on a page, unless the caller asks for more or fewer; and the most there are.
 _USUAL, _MOST = 20, 100
-#: No number is larger.
-_LARGEST: Final = 2**62
 
 GenerationId = Annotated[
     str,
@@ -65,7 +63,7 @@ GenerationId = Annotated[
     operation_id="createGeneration",
     summary="Generate speech",
     opt=documentation.CREATE,
-    **_COMMON,
+    **COMMON,
 )
 async def create(request: Req) -> ASGIResponse:
     """Have a text spoken; poll it, listen to its events, or wait for the webhook."""
@@ -87,7 +85,7 @@ async def create(request: Req) -> ASGIResponse:
     operation_id="listGenerations",
     summary="List generations",
     opt=documentation.LIST,
-    **_COMMON,
+    **COMMON,
 )
 async def list_(
     request: Req,
@@ -110,7 +108,7 @@ async def list_(
         principal,
         DIALECT,
         limit=limit + 1,
-        before=_number(cursor),
+        before=cursor_number(cursor),
         states=STATES[status] if status else (),
         voice=voice,
     )
@@ -124,12 +122,12 @@ async def list_(
     operation_id="getGeneration",
     summary="Get a generation",
     opt=documentation.GET,
-    **_COMMON,
+    **COMMON,
 )
 async def get_(request: Req, generation_id: GenerationId) -> Generation:
     """A generation as it stands, with a fresh address of its audio once it is ready."""
     principal, core = await admit(request), core_of(request)
-    return await _body(request, core, await _find(core, principal, generation_id))
+    return await _body(request, core, await find_generation(core, principal, generation_id))
 
 
 @delete(
@@ -138,12 +136,12 @@ async def get_(request: Req, generation_id: GenerationId) -> Generation:
     operation_id="deleteGeneration",
     summary="Delete a generation",
     opt=documentation.DELETE,
-    **_COMMON,
+    **COMMON,
 )
 async def delete_(request: Req, generation_id: GenerationId) -> None:
     """Cancel a generation that has not ended, and erase it with its audio."""
     principal, core = await admit(request), core_of(request)
-    job = await _find(core, principal, generation_id)
+    job = await find_generation(core, principal, generation_id)
     await core.erase(principal, job.id)
 
 
@@ -153,40 +151,33 @@ async def delete_(request: Req, generation_id: GenerationId) -> None:
     summary="Events of a generation",
     opt=documentation.EVENTS,
     media_type="text/event-stream",
-    **_COMMON,
+    **COMMON,
 )
 async def events(request: Req, generation_id: GenerationId) -> ASGIResponse:
     """Server-sent events `status` and `progress`, until the generation has ended."""
     principal, core = await admit(request), core_of(request)
-    job = await _find(core, principal, generation_id)
+    job = await find_generation(core, principal, generation_id)
     return event_stream(generation_events(core.watch(principal, job.id)))
 
 
-async def _find(core: Core, principal: Principal, name: str) -> Job:
+async def find_generation(core: Core, principal: Principal, name: str) -> Job:
     """The caller's generation of that name.
 
     Raises:
         NotFoundError: There is none, it is another workspace's or dialect's, or it has expired.
     """
-    job = await core.job(principal, job_id_of(name))
-    if job.dialect != DIALECT:
-        raise NotFoundError("There is no such generation, or it has expired.")
-    return job
+    with suppress(NotFoundError):
+        job = await core.job(principal, job_id_of(name))
+        if job.dialect == DIALECT:
+            return job
+    raise NotFoundError("There is no such generation, or it has expired.")
 
 
 async def _body(request: Req, core: Core, job: Job) -> Generation:
     url = None
     if job.recording is not None:
         url = server_url(request) + await download_path(core.signer, job.id)
-    return generation_body(job, voice_name(core.voices, job), url)
-
-
-def _number(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not cursor.isascii() or not cursor.isdigit() or not 0 < int(cursor[:20]) < _LARGEST:
-        raise InvalidInputError("cursor: this is not the `nextCursor` of a page.")
-    return int(cursor)
+    return generation_body(job, url)
 
 
 ROUTES = [create, list_, get_, delete_, events]

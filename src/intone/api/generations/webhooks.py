@@ -31,9 +31,9 @@ from intone.api.generations.webhook_schemas import (
     WebhookList,
 )
 from intone.api.moments import moment
-from intone.api.queries import refuse_repeated
+from intone.api.queries import cursor_number, refuse_repeated
 from intone.core import webhook_deliveries, webhooks
-from intone.errors import InvalidInputError, NotFoundError
+from intone.errors import NotFoundError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ Req = Request[Any, Any, Any]
 _NO_STORE: Final = {"cache-control": "no-store"}
 #: Deliveries on a page, unless the caller asks for more or fewer; and the most there are.
 _USUAL, _MOST = 20, 50
-#: No number is larger.
-_LARGEST: Final = 2**62
 _HTTP_PORTS: Final = {"http": 80, "https": 443}
 
 _COMMON: dict[str, Any] = {
@@ -227,7 +225,7 @@ async def deliveries(
         principal.workspace_id,
         _id(webhook_id),
         limit=limit + 1,
-        before=_number(cursor),
+        before=cursor_number(cursor),
     )
     more = str(found[limit - 1].number) if len(found) > limit else None
     return DeliveryList(items=[_delivery(one) for one in found[:limit]], next_cursor=more)
@@ -275,14 +273,6 @@ def _id(name: str) -> str:
         return str(uuid.UUID(name))
     except ValueError:
         raise NotFoundError("There is nothing with this id.") from None
-
-
-def _number(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not cursor.isascii() or not cursor.isdigit() or not 0 < int(cursor[:20]) < _LARGEST:
-        raise InvalidInputError("cursor: this is not the `nextCursor` of a page.")
-    return int(cursor)
 
 
 def _with_secret(new: NewWebhook, status: int) -> Response[CreatedWebhook]:

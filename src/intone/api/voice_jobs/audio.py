@@ -78,9 +78,8 @@ async def audio(
 
 
 async def _finished(request: Req, core: Core, job: Job, audio_format: Format) -> ASGIResponse:
-    assert job.recording is not None
     name, media_type, ending = _FORMATS[audio_format]
-    rendition = await core.listening.rendition(job.recording, name)
+    rendition = await core.listening.rendition(job, name)
     stored = StoredAudio(
         path=rendition.blob,
         size=rendition.blob_bytes,

@@ -7,19 +7,23 @@ request at a time.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import espeakng_loader
 import msgspec
 
 from intone.errors import ProviderError, ProviderRejectedError
+from intone.providers.base import WordMark
 from intone.providers.engines.espeak_voices import EspeakSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+
+    from intone.providers.engines.host import Emit
 
 __all__ = ["Espeak"]
 
@@ -39,8 +43,27 @@ _NORMAL_WPM, _MIN_WPM, _MAX_WPM = 175, 80, 449
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 del _CONTROLS[ord("\n")], _CONTROLS[ord("\t")]
 
+#: The types of events: the end of a list of them, and the beginning of a word.
+_NO_MORE, _WORD = 0, 1
+
+
+class _Event(ctypes.Structure):
+    """`espeak_EVENT` of the library's `speak_lib.h`."""
+
+    _fields_: ClassVar = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),  # in characters, from 1
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),  # in whole milliseconds
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    ]
+
+
 _Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 
 
@@ -64,7 +87,8 @@ class Espeak:
             raise ProviderError("eSpeak NG cannot read its data.")
         self._callback = _Callback(self._on_audio)  # the library keeps no reference
         self._library.espeak_SetSynthCallback(self._callback)
-        self._emit: Callable[[bytes, int], bool] = _nobody
+        self._emit: Emit = _nobody
+        self._words: list[WordMark] = []
         self._error: BaseException | None = None
 
     @property
@@ -78,7 +102,7 @@ class Espeak:
         text: str,
         voice: dict[str, Any],
         rate: float,
-        emit: Callable[[bytes, int], bool],
+        emit: Emit,
     ) -> None:
         """Speak a text; see `host.Engine`.
 
@@ -86,7 +110,7 @@ class Espeak:
             text: What to say; markup in it is read like any text.
             voice: The fields of an `EspeakSettings`.
             rate: Speed multiplier, 0.5–2.0.
-            emit: Takes samples and their rate in Hz; returns whether more is wanted.
+            emit: Takes the audio; returns whether more is wanted.
 
         Raises:
             ProviderRejectedError: There is no such voice.
@@ -94,7 +118,7 @@ class Espeak:
         """
         self._select(msgspec.convert(voice, EspeakSettings), rate)
         data = text.translate(_CONTROLS).encode()
-        self._emit, self._error = emit, None
+        self._emit, self._words, self._error = emit, [], None
         try:
             status = self._library.espeak_Synth(
                 data, len(data) + 1, 0, _POSITION_CHARACTER, 0, _SYNTH_FLAGS, None, None
@@ -117,16 +141,35 @@ class Espeak:
         ):
             self._library.espeak_SetParameter(parameter, value, 0)
 
-    def _on_audio(self, samples: Any, count: int, _events: int | None) -> int:
+    def _on_audio(self, samples: Any, count: int, events: Any) -> int:
         """Hand samples on; 0 asks the library for more, 1 stops it."""
-        if not samples or count <= 0:
-            return 0
         # What is raised here would be printed and forgotten by ctypes.
         try:
-            return 0 if self._emit(ctypes.string_at(samples, 2 * count), self.sample_rate) else 1
+            self._note_words(events)
+            if not samples or count <= 0:
+                return 0
+            words, self._words = self._words, []
+            pcm = ctypes.string_at(samples, 2 * count)
+            return 0 if self._emit(pcm, self.sample_rate, words) else 1
         except BaseException as error:  # noqa: BLE001 - raised again by `speak`
             self._error = error
             return 1
+
+    def _note_words(self, events: Any) -> None:
+        """Take the words out of the library's list of events, which a null pointer may stand for.
+
+        An event's sample is exact, where its milliseconds are cut to whole ones.
+        """
+        if not events:
+            return
+        for at in itertools.count():
+            event = events[at]
+            if event.type == _NO_MORE:
+                return
+            if event.type == _WORD:
+                start = event.text_position - 1
+                at_ms = event.sample * 1000 / self.sample_rate
+                self._words.append(WordMark(start, start + event.length, at_ms))
 
 
 def _words_per_minute(settings: EspeakSettings, rate: float) -> int:
@@ -141,5 +184,5 @@ def _words_per_minute(settings: EspeakSettings, rate: float) -> int:
     return max(_MIN_WPM, min(_MAX_WPM, round(wpm)))
 
 
-def _nobody(_pcm: bytes, _sample_rate: int) -> bool:
+def _nobody(_pcm: bytes, _sample_rate: int, _words: Sequence[WordMark] = (), /) -> bool:
     return False

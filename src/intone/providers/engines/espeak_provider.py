@@ -60,6 +60,7 @@ class EspeakProvider(Provider):
             keeps_time=False,  # in some voices 10 % off at half speed, 21 % at twice the speed
             resamples=True,
             local=True,
+            marks_words=True,
             styles=STYLES,
         )
 

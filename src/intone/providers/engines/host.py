@@ -34,9 +34,11 @@ from intone.providers.engines.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-__all__ = ["Engine", "Host", "main"]
+    from intone.providers.base import WordMark
+
+__all__ = ["Emit", "Engine", "Host", "main"]
 
 #: Fast engines are gathered into frames of about this many bytes of audio …
 _FRAME_BYTES = 64 << 10
@@ -44,6 +46,19 @@ _FRAME_BYTES = 64 << 10
 _GATHER_S = 0.005
 
 _PR_SET_PDEATHSIG = 1
+
+
+class Emit(Protocol):
+    """Takes what an engine has made."""
+
+    def __call__(self, pcm: bytes, sample_rate: int, words: Sequence[WordMark] = (), /) -> bool:
+        """Take audio in its order; False says that nobody wants more.
+
+        Args:
+            pcm: Mono s16le samples.
+            sample_rate: In Hz, always the same.
+            words: Where words begin; those of this audio or of the audio around it.
+        """
 
 
 class Engine(Protocol):
@@ -54,7 +69,7 @@ class Engine(Protocol):
         text: str,
         voice: dict[str, Any],
         rate: float,
-        emit: Callable[[bytes, int], bool],
+        emit: Emit,
     ) -> None:
         """Speak a text, handing out audio as it comes.
 
@@ -62,8 +77,7 @@ class Engine(Protocol):
             text: What to say.
             voice: The engine's own settings.
             rate: Speed multiplier, 0.5–2.0.
-            emit: Takes mono s16le samples and their rate in Hz; when it returns False, nobody
-                wants more.
+            emit: Takes the audio, until it returns False.
 
         Raises:
             ProviderRejectedError: The request can never succeed.
@@ -131,16 +145,18 @@ class _Stream:
         self._host = host
         self._request = request
         self._pending = bytearray()
+        self._words: list[WordMark] = []
         self._due = 0.0
         self._sample_rate = 0
         self._resampler: soxr.ResampleStream | None = None
 
-    def feed(self, pcm: bytes, sample_rate: int) -> bool:
+    def feed(self, pcm: bytes, sample_rate: int, words: Sequence[WordMark] = (), /) -> bool:
         if self._host.is_cancelled(self._request):
             return False
         if not self._sample_rate:
             self._begin(sample_rate)
         self._pending += pcm
+        self._words += words
         if len(self._pending) >= _FRAME_BYTES or time.monotonic() >= self._due:
             self._flush(last=False)
             self._due = time.monotonic() + _GATHER_S
@@ -163,7 +179,8 @@ class _Stream:
             samples = np.frombuffer(pcm, dtype=np.int16)
             pcm = self._resampler.resample_chunk(samples, last=last).tobytes()
         if pcm:
-            self._host.send(Chunk(self._request.id, pcm, self._sample_rate))
+            words, self._words = tuple(self._words), []
+            self._host.send(Chunk(self._request.id, pcm, self._sample_rate, words))
 
 
 def main() -> None:

@@ -20,7 +20,12 @@ from intone.providers.matching.model import MatchingModel
 from intone.providers.matching.world import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from intone.providers.base import WordMark
+    from intone.providers.engines.host import Emit
 
 __all__ = ["Matching", "MatchingSettings"]
 
@@ -53,17 +58,18 @@ class Matching:
         text: str,
         voice: dict[str, Any],
         rate: float,
-        emit: Callable[[bytes, int], bool],
+        emit: Emit,
     ) -> None:
         """Speak a text; see `host.Engine`.
 
-        The first clause is converted while the library waits with the second.
+        The first clause is converted while the library waits with the second. What is converted
+        keeps its times, so that the words begin when the preset's do.
 
         Args:
             text: What to say.
             voice: The fields of a `MatchingSettings`.
             rate: Speed multiplier, 0.5–2.0.
-            emit: Takes samples and their rate in Hz; returns whether more is wanted.
+            emit: Takes the audio; returns whether more is wanted.
 
         Raises:
             ProviderRejectedError: There is no such preset or no such model.
@@ -72,18 +78,22 @@ class Matching:
         settings = msgspec.convert(voice, MatchingSettings)
         stream = self._converter(settings.model).stream(self._espeak.sample_rate)
         wanted = True
+        waiting: list[WordMark] = []
 
-        def take(pcm: bytes, _sample_rate: int) -> bool:
+        def give(parts: Iterator[NDArray[np.int16]]) -> None:
             nonlocal wanted
-            for part in stream.feed(np.frombuffer(pcm, "<i2")):
-                wanted = wanted and emit(part.tobytes(), SAMPLE_RATE)
+            for part in parts:
+                wanted = wanted and emit(part.tobytes(), SAMPLE_RATE, tuple(waiting))
+                waiting.clear()
+
+        def take(pcm: bytes, _sample_rate: int, words: Sequence[WordMark] = (), /) -> bool:
+            waiting.extend(words)
+            give(stream.feed(np.frombuffer(pcm, "<i2")))
             return wanted
 
         self._espeak.speak(text, msgspec.structs.asdict(settings.base), rate, take)
         if wanted:
-            for part in stream.finish():
-                if not emit(part.tobytes(), SAMPLE_RATE):
-                    break
+            give(stream.finish())
 
     def _converter(self, path: str) -> VoiceConverter:
         converter = self._converters.pop(path, None)

@@ -53,8 +53,10 @@ class MatchingProvider(Provider):
             max_characters=MAX_CHARACTERS,
             concurrency=self.pool.size,
             rates=RATES,
+            keeps_time=False,  # it speaks in the time of the preset underneath
             resamples=True,
             local=True,
+            marks_words=True,
             styles=STYLES,
         )
 

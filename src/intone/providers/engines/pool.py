@@ -127,7 +127,7 @@ class EnginePool:
             while not is_over:
                 message = await child.receive(self._limits.silence_s)
                 if isinstance(message, Chunk):
-                    yield AudioChunk(message.pcm, message.sample_rate)
+                    yield AudioChunk(message.pcm, message.sample_rate, message.words)
                 elif isinstance(message, End | Failure):
                     is_over = True
                     self._ended(child, message)

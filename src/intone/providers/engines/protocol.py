@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from intone.providers.base import WordMark  # noqa: TC001 - msgspec reads it
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -69,6 +71,8 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True, tag=True):
     #: Mono s16le.
     pcm: bytes
     sample_rate: int
+    #: Words that have begun since the last chunk, or are about to.
+    words: tuple[WordMark, ...] = ()
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, tag=True):

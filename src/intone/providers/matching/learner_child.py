@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["learn", "main"]
 
 #: Seconds of all samples together that are read: as many as `fit` looks at. More would not be
-#: heard, and a second of them costs 3 MB of memory.
+#: heard, and a second of them costs 1.5 MB of memory.
 _MOST_S = 60
 _PR_SET_PDEATHSIG = 1
 

@@ -47,6 +47,8 @@ _LOWEST_PITCH, _HIGHEST_PITCH = 60.0, 500.0
 _CEPSTRA = 24
 #: Added to power before its logarithm.
 _TINY = 1e-12
+#: Frames whose envelopes are found at once: more than a window of `windows` has.
+_AT_ONCE = 1500
 #: Frames that lie at most this far below the loud ones count as sound; natural log of power.
 _QUIET = 7.0
 
@@ -77,8 +79,6 @@ class Frames:
     times: NDArray[np.float64]
     #: Frames × `BANDS`: natural logarithm of power.
     bands: NDArray[np.float64]
-    #: Frames × bins: power.
-    envelope: NDArray[np.float64]
 
     @property
     def voiced(self) -> NDArray[np.bool_]:
@@ -117,8 +117,20 @@ def take_apart(samples: NDArray[np.float64]) -> Frames:
         frame_period=_FRAME_MS,
     )
     pitch = pyworld.stonemask(samples, rough, times, SAMPLE_RATE)
+    bands = [
+        _bands(samples, pitch[at : at + _AT_ONCE], times[at : at + _AT_ONCE])
+        for at in range(0, len(pitch), _AT_ONCE)
+    ]
+    return Frames(pitch, times, np.concatenate(bands))
+
+
+def _bands(
+    samples: NDArray[np.float64], pitch: NDArray[np.float64], times: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The envelopes of some frames; before they are bands they are eight times as large."""
     envelope = pyworld.cheaptrick(samples, pitch, times, SAMPLE_RATE, fft_size=_FFT)
-    return Frames(pitch, times, np.log(envelope + _TINY) @ _TO_BANDS, envelope)
+    envelope += _TINY
+    return np.asarray(np.log(envelope, out=envelope) @ _TO_BANDS)
 
 
 def aperiodicity(samples: NDArray[np.float64], frames: Frames) -> NDArray[np.float64]:

@@ -1,0 +1,153 @@
+"""When each word of a segment is spoken, in the segment's own audio."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from intone.audio.captions import Source  # noqa: TC001 - msgspec reads it
+from intone.audio.sounding import Sounding
+from intone.core.pacing import anchors_by_ear, weights
+from intone.text.alignment import align, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from intone.providers.base import WordMark
+    from intone.text.alignment import Word
+    from intone.text.segments import Segment
+
+__all__ = ["TimedWord", "Timing", "time_words"]
+
+
+class TimedWord(msgspec.Struct, frozen=True, array_like=True):
+    """A word as written, and when it is heard."""
+
+    #: In the original text, in code points; `end` is exclusive.
+    start: int
+    end: int
+    #: In milliseconds from the first sample of the segment's audio.
+    from_ms: float
+    to_ms: float
+
+
+class Timing(msgspec.Struct, frozen=True, array_like=True):
+    """The words of a segment in their order; those that are not spoken are not among them."""
+
+    source: Source
+    words: tuple[TimedWord, ...]
+
+    def shifted(self, by_ms: float, longest_ms: float) -> Timing:
+        """The same after the audio was trimmed, or something was put before it.
+
+        Args:
+            by_ms: What is added to every time; negative where the beginning was cut off.
+            longest_ms: Length of the audio now; no time lies outside it.
+        """
+
+        def moved(at_ms: float) -> float:
+            return min(max(at_ms + by_ms, 0.0), longest_ms)
+
+        shifted = (
+            TimedWord(word.start, word.end, moved(word.from_ms), moved(word.to_ms))
+            for word in self.words
+        )
+        return Timing(self.source, tuple(shifted))
+
+
+def time_words(
+    segment: Segment,
+    text: str,
+    marks: Sequence[WordMark],
+    pcm: bytes,
+    sample_rate: int,
+    *,
+    language: str = "",
+) -> Timing:
+    """Make out when each written word of a segment is spoken.
+
+    Where the provider says when words begin, that is when they begin, and what it says nothing of
+    is laid between. Where it says nothing at all, the words are laid over the sound by their
+    length, and pauses are matched to punctuation. A word ends with its sound, at the latest
+    where the next one begins. Uses the processor for a millisecond or two.
+
+    Args:
+        segment: What was spoken.
+        text: The whole original text.
+        marks: What the provider said of `segment.spoken`; none where it says nothing.
+        pcm: The segment's audio as the provider gave it, mono s16le, whole samples.
+        sample_rate: Of `pcm`, in Hz.
+        language: BCP 47 tag of the text; helps to tell numbers beside each other apart.
+    """
+    source: Source = "engine" if marks else "aligned"
+    written, spoken = words(text, segment.start, segment.end), words(segment.spoken)
+    sounding = Sounding(pcm, sample_rate)
+    if not written or not spoken or not sounding.sound_ms:
+        return Timing(source, ())
+    if marks:
+        anchors = _anchors(spoken, marks, sounding)
+    else:
+        anchors = anchors_by_ear(segment.spoken, spoken, sounding)
+    begins = _begins(weights(segment.spoken, spoken), anchors, sounding)
+    parts = align(
+        [text[word.start : word.end] for word in written],
+        [segment.spoken[word.start : word.end] for word in spoken],
+        language,
+    )
+    timed = (
+        _timed(word, begins[part.start], begins[part.stop], sounding)
+        for word, part in zip(written, parts, strict=True)
+        if part
+    )
+    return Timing(source, tuple(timed))
+
+
+def _timed(word: Word, begin: float, next_begin: float, sounding: Sounding) -> TimedWord:
+    end = sounding.end_of_sound(begin, next_begin)
+    return TimedWord(word.start, word.end, begin, end if end > begin else next_begin)
+
+
+def _anchors(
+    spoken: Sequence[Word], marks: Sequence[WordMark], sounding: Sounding
+) -> dict[int, float]:
+    """When the words begin that the provider has said it of, in milliseconds, by their index.
+
+    Engines mark parts of words as well, and not always at their first character: the first mark
+    that is not behind a word's end counts, and both words and times only go forward.
+    """
+    ends = [word.end for word in spoken]
+    anchors: dict[int, float] = {}
+    last, at_ms = -1, 0.0
+    for mark in marks:
+        word = bisect_right(ends, mark.start)
+        if last < word < len(ends) and at_ms <= mark.at_ms <= sounding.length_ms:
+            last, at_ms = word, mark.at_ms
+            anchors[word] = at_ms
+    return anchors
+
+
+def _begins(
+    weights: Sequence[float], anchors: Mapping[int, float], sounding: Sounding
+) -> list[float]:
+    """When every spoken word begins, and last when all sound ends.
+
+    Between two anchors the words share the sound by their weights.
+    """
+    count = len(weights)
+    end = sounding.end_of_sound(0.0, sounding.length_ms)
+    known = {0: sounding.moment_after(0.0)} | dict(anchors) | {count: end}
+    begins = [end] * (count + 1)
+    for left, right in pairwise(sorted(known)):
+        from_ms, to_ms = known[left], known[right]
+        begins[left] = from_ms
+        whole = sum(weights[left:right])
+        sound, sound_end = sounding.sound_before(from_ms), sounding.sound_before(to_ms)
+        said = 0.0
+        for word in range(left + 1, right):
+            said += weights[word - 1]
+            moment = sounding.moment_after(sound + (sound_end - sound) * said / whole)
+            begins[word] = min(max(moment, from_ms), to_ms)
+    return begins
