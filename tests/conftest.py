@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import chromium, clients, flite, mounts, postgres
+from helpers import chromium, clients, flite, mounts, php, postgres
 from intone.storage.database import Database
 from intone.storage.open import open_database
 
@@ -18,6 +18,7 @@ _REQUIREMENTS = {
     "client": clients.missing,
     "mount": mounts.missing,
     "flite": flite.missing,
+    "php": php.missing,
 }
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "PayloadTooLargeError",
     "PlanFeatureError",
     "PolicyBlockedError",
+    "PostLimitError",
     "ProviderAuthError",
     "ProviderBusyError",
     "ProviderError",
@@ -259,6 +260,12 @@ class InsufficientCreditError(QuotaExceededError):
     """The wallet has not enough credit left for this request."""
 
     code = "insufficient_credit"
+
+
+class PostLimitError(QuotaExceededError):
+    """The plan's new posts of this month are used up."""
+
+    code = "post_limit_reached"
 
 
 class SpendLimitError(QuotaExceededError):

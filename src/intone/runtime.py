@@ -19,6 +19,8 @@ from intone.api.generations.mapping import DIALECT as GENERATIONS
 from intone.config import listed
 from intone.core import jobs, keys, workspaces
 from intone.core.access import Access
+from intone.core.analytics import Analytics
+from intone.core.captions import Captions
 from intone.core.clone_models import CloneModels
 from intone.core.cloned_voices import CLONE
 from intone.core.cloner import Cloner
@@ -31,6 +33,8 @@ from intone.core.listings import Catalogue, Listings
 from intone.core.models import ModelDirectory, RoutePlan
 from intone.core.plans import load_plans
 from intone.core.policy import create_policy
+from intone.core.posts import DIALECT as POSTS
+from intone.core.posts import Posts
 from intone.core.rendering import Renderer
 from intone.core.retention import Retention
 from intone.core.routing import Router
@@ -213,7 +217,6 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         announcements = Announcements(
             queue,
             signer,
-            voices,
             server_url=settings.public_url or f"http://{settings.host}:{settings.port}",
             url_lifetime_s=round(settings.webhooks_url_hours * 3600),
         )
@@ -240,6 +243,9 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         egress = Egress(listed(settings.egress_allow), allow_http=settings.webhooks_allow_http)
         deliverer = Deliverer(database=database, queue=queue, egress=egress)
         stack.push_async_callback(deliverer.close)
+        posts = Posts(database, queue, voices, policy, watchers)
+        analytics = Analytics(database)
+        stack.push_async_callback(analytics.close)
         yield Runtime(
             settings=settings,
             plans=plans,
@@ -256,12 +262,15 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 voices=voices,
                 watchers=watchers,
                 listening=Listening(database, blobs, watchers, spool),
+                captions=Captions(blobs, spool),
                 listings=Catalogue(models, listings),
                 signer=signer,
                 uploads=uploads,
                 speech=speech,
                 cloning=cloning,
                 egress=egress,
+                posts=posts,
+                analytics=analytics,
             ),
             router=router,
             renderer=Renderer(
@@ -274,7 +283,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 metrics=job_metrics,
                 spool=spool,
                 charge_reused=settings.charge_reused,
-                announce={GENERATIONS: announcements.generation_ended},
+                announce={GENERATIONS: announcements.generation_ended, POSTS: posts.ended},
             ),
             deliverer=deliverer,
             cloner=Cloner(

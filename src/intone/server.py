@@ -16,6 +16,7 @@ from intone.api.app import create_app
 from intone.api.generations.dialect import generations_dialect
 from intone.api.metrics import Metrics
 from intone.api.middleware import BodyLimits
+from intone.api.posts.dialect import posts_dialect
 from intone.api.protocol import EnvelopeProtocol
 from intone.api.speech.dialect import speech_dialects
 from intone.api.voice_jobs.dialect import VOICE_JOBS
@@ -75,7 +76,7 @@ def create_server_app(runtime: Runtime) -> Litestar:
     generations = generations_dialect(max_upload_bytes=settings.max_upload_bytes)
     return create_app(
         runtime.core,
-        [VOICE_JOBS, *speech, generations, voices_dialect()],
+        [VOICE_JOBS, *speech, generations, posts_dialect(), voices_dialect()],
         readiness=runtime.ready,
         metrics=Metrics(runtime.registry),
         limits=BodyLimits(settings.max_body_bytes, settings.body_timeout_s),

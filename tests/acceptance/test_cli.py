@@ -30,6 +30,7 @@ def test_help_names_every_command_and_imports_no_server():
         "voices",
         "keys",
         "providers",
+        "sites",
         "workspaces",
         "login",
         "logout",
@@ -222,3 +223,6 @@ def test_the_demo_leaves_playable_files_whose_length_fits_the_text(tmp_path):
     lengths.append((tmp_path / "out" / "article.pcm").stat().st_size / 48_000)
     assert max(lengths) - min(lengths) < 0.2
     assert abs(lengths[2] - said["audio_seconds"]) < 0.1
+    post = decode((tmp_path / "out" / "article-post.mp3").read_bytes())
+    assert post.duration == pytest.approx(said["audio_seconds"], rel=0.1)
+    assert (tmp_path / "out" / "article-post.vtt").read_text().startswith("WEBVTT")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 
 import httpx
@@ -23,11 +24,22 @@ PUBLIC = {
     *("getServer", "getHealth", "getReadiness", "getMetrics"),
     *("startDeviceCode", "pollDeviceCode"),
     *("putUpload", "downloadGeneration", "downloadGenerationHead"),
+    *("getPublicAudio", "getPublicAudioStatus", "listPublicVoices", "sendPublicEvents"),
+    *("getPublicFile", "getPublicFileHead", "getFeed", "getFeedHead", "getPlayer", "getPlayerHead"),
+    *("getPublicTranscript", "getPublicTranscriptHead"),
 }
 #: Operations whose example cannot work, as nobody knows the code, or has sent the samples, in it.
-BY_HAND = {"pollDeviceCode", "cloneVoice"}
+BY_HAND = {"pollDeviceCode", "cloneVoice", "sendPublicEvents", "trackEvents", "getFiguresByDay"}
+#: Those that come before and after all others about posts.
+BY_HAND |= {"generateAudio", "deleteAudio"}
+BY_HAND |= {"getPublicTranscript", "getPublicTranscriptHead"}
 #: What an example cannot name, as it is made by another request; their own tests go through these.
-MADE = ("generation_id", "upload_id", "voice_id", "webhook_id", "delivery_id", "token")
+MADE = ("generation_id", "upload_id", "voice_id", "webhook_id", "delivery_id", "token", "file")
+#: Paths of the speech API.
+SPEECH = (
+    *("/v1/audio/speech", "/v1/audio/voices", "/v1/models"),
+    *("/v1/credits", "/v1/keys", "/v1/auth"),
+)
 #: What a link or an operation of a created job starts from.
 CREATE = {"v1": "createVoiceJob", "v2": "createVoiceJobV2"}
 
@@ -144,7 +156,7 @@ def test_the_dialect_documents_its_own_errors(document, operations):
 
 def test_the_speech_dialect_documents_its_own_errors(document, operations):
     for path, _, operation in operations.values():
-        if not path.startswith(("/v1/audio", "/v1/models", "/v1/credits", "/v1/keys", "/v1/auth")):
+        if not path.startswith(SPEECH):
             continue
         for status, response in operation["responses"].items():
             if status < "400":
@@ -259,6 +271,25 @@ def assert_documented(document, operation, response):
         assert response.content
 
 
+@pytest.fixture
+def post(document, operations, server, client):
+    """The post of the examples, and its site; ready."""
+    assert server.cli("sites", "create", "--domain", "blog.example").returncode == 0
+    (request,) = request_from(document, operations, "generateAudio", {})
+    queued = send(client, request)
+    assert queued.status_code == 202
+    assert_documented(document, operations["generateAudio"][2], queued)
+    while (exists := send(client, request)).status_code == 202:
+        time.sleep(0.3)
+    assert_documented(document, operations["generateAudio"][2], exists)
+    yield
+    (request,) = request_from(document, operations, "deleteAudio", {})
+    deleted = send(client, request)
+    assert deleted.status_code == 200
+    assert_documented(document, operations["deleteAudio"][2], deleted)
+
+
+@pytest.mark.usefixtures("post")
 def test_every_example_is_a_request_that_works(document, operations, client):
     """For each operation, its own example is answered with its first status and schema."""
     tried = set()

@@ -45,7 +45,7 @@ def of(body, provider):
         ("pk", {"voices"}),
         ("session", {"voices"}),
         ("speaker", {"items", "voices"}),
-        ("vg", {"items", "voices"}),
+        ("vg", {"success", "data"}),
     ],
 )
 async def test_the_credential_chooses_the_shape(site, who, fields):

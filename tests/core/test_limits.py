@@ -35,8 +35,11 @@ async def accepted(limiter: RateLimiter, key: str, per_minute: int, tries: int) 
     results = await asyncio.gather(
         *(limiter.hit(key, per_minute) for _ in range(tries)), return_exceptions=True
     )
-    assert all(result is None or isinstance(result, RateLimitedError) for result in results)
-    return sum(result is None for result in results)
+    left = [result for result in results if not isinstance(result, BaseException)]
+    assert all(isinstance(result, int | RateLimitedError) for result in results)
+    assert left == [max(left) - n for n in range(len(left))], "each is told how many are left"
+    assert not 0 < len(left) < tries or left[-1] == 0
+    return len(left)
 
 
 async def test_exactly_so_many_are_accepted_however_many_come_at_once(limiter):

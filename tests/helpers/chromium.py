@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-from contextlib import asynccontextmanager
+import subprocess
+import time
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -28,6 +30,8 @@ _FLAGS = (
     # Chromium's own errands must not look like the page's: every name but loopback is unknown.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+#: Seconds for a browser to start, on a busy machine.
+_PATIENCE_S = 60.0
 
 
 class Page:
@@ -84,36 +88,71 @@ class Page:
         return [params for name, params in self.events if name == method]
 
 
-@asynccontextmanager
-async def open_page(folder: Path) -> AsyncIterator[Page]:
-    """Start a browser with its profile in `folder`; yields an empty page."""
+@contextmanager
+def browser(folder: Path, *flags: str) -> Iterator[int]:
+    """Run a browser with its profile in `folder`; yields the port that it is steered at.
+
+    Args:
+        folder: An empty folder.
+        flags: Further switches of Chromium.
+    """
     assert EXECUTABLE
-    browser = await asyncio.create_subprocess_exec(
-        EXECUTABLE,
-        *_FLAGS,
-        f"--user-data-dir={folder}",
-        "about:blank",
-        stderr=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+    process = subprocess.Popen(
+        [EXECUTABLE, *_FLAGS, *flags, f"--user-data-dir={folder}", "about:blank"],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(30):
-            while not (folder / "DevToolsActivePort").exists():
-                await asyncio.sleep(0.05)
-        port = (folder / "DevToolsActivePort").read_text().splitlines()[0]
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/json") as answer:
-                target = next(tab for tab in await answer.json() if tab["type"] == "page")
-            async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                page = Page(socket)
-                listener = asyncio.create_task(page.listen())
+        deadline = time.monotonic() + _PATIENCE_S
+        while not (port := _port_in(folder / "DevToolsActivePort")):
+            assert time.monotonic() < deadline, "the browser did not start"
+            time.sleep(0.05)
+        yield int(port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@asynccontextmanager
+async def new_page(port: int) -> AsyncIterator[Page]:
+    """An empty page of a running browser, which shares nothing with its others."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/json/version") as answer:
+            url = (await answer.json())["webSocketDebuggerUrl"]
+        async with _connected(session, url) as control:
+            context = await control.call("Target.createBrowserContext")
+            target = await control.call("Target.createTarget", url="about:blank", **context)
+            url = f"ws://127.0.0.1:{port}/devtools/page/{target['targetId']}"
+            async with _connected(session, url) as page:
                 for domain in ("Page", "Network", "Log", "Runtime"):
                     await page.call(f"{domain}.enable")
                 yield page
-                listener.cancel()
-    finally:
-        browser.terminate()
-        await browser.wait()
+            await control.call("Target.disposeBrowserContext", **context)
+
+
+@asynccontextmanager
+async def open_page(folder: Path) -> AsyncIterator[Page]:
+    """An empty page of a browser of its own, with its profile in `folder`."""
+    with browser(folder) as port:
+        async with new_page(port) as page:
+            yield page
+
+
+@asynccontextmanager
+async def _connected(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Page]:
+    async with session.ws_connect(url, max_msg_size=0) as socket:
+        page = Page(socket)
+        listener = asyncio.create_task(page.listen())
+        try:
+            yield page
+        finally:
+            listener.cancel()
+
+
+def _port_in(file: Path) -> str:
+    """The port that the browser has written down; empty until it has."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    return lines[0] if lines else ""
 
 
 def missing() -> str | None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from litestar.types import ASGIApp
+
     from intone.api.dialect import Dialect
 
 __all__ = ["create_app"]
@@ -66,10 +68,12 @@ def create_app(
     app.state.core = core
     app.state.public_url = public_url
     by_path = {"/": limits or BodyLimits()}
+    served: ASGIApp = DirectRoutes(app, render)
     for dialect in dialects:
         by_path |= dialect.body_limits
-    direct = DirectRoutes(app, render)
-    app.asgi_handler = Platform(direct, render, metrics, by_path)
+        if dialect.layer is not None:
+            served = dialect.layer(served, core)
+    app.asgi_handler = Platform(served, render, metrics, by_path)
     return app
 
 

@@ -8,6 +8,7 @@ itself, `body = await read_json(request, CreateJob)`, and documents it with
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import math
@@ -25,12 +26,15 @@ from intone.errors import InvalidInputError
 if TYPE_CHECKING:
     from litestar import Request
 
-__all__ = ["JsonBody", "decode_json", "read_json"]
+__all__ = ["JsonBody", "decode_json", "read_body", "read_json"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+_JSON = "application/json"
 #: Deepest nesting a body may have; our deepest schema needs four.
 _MAX_DEPTH = 32
+#: Bytes of a body that takes longer to decode than others should have to wait.
+_LARGE = 1024 * 1024
 #: No 64-bit integer has more characters.
 _LONGEST_INTEGER = 20
 _INT64 = range(-(2**63), 2**63)
@@ -63,8 +67,10 @@ async def read_json(request: Request[Any, Any, Any], struct: type[T]) -> JsonBod
             UTF-8, or it does not fit the Struct; the message names the field.
         PayloadTooLargeError: It is larger than this server accepts.
     """
-    _check_content_type(header_values(request, b"content-type"))
-    return decode_json(await _read(request), struct)
+    body = await read_body(request)
+    if len(body) <= _LARGE:
+        return decode_json(body, struct)
+    return await asyncio.to_thread(decode_json, body, struct)
 
 
 def decode_json(body: bytes, struct: type[T]) -> JsonBody[T]:
@@ -78,8 +84,20 @@ def decode_json(body: bytes, struct: type[T]) -> JsonBody[T]:
     return JsonBody(value, hashlib.sha256(canonical).digest(), unknown)
 
 
-async def _read(request: Request[Any, Any, Any]) -> bytes:
-    """The body; the platform's `receive` limits it and raises where the client leaves."""
+async def read_body(
+    request: Request[Any, Any, Any], media_types: Sequence[str] = (_JSON,)
+) -> bytes:
+    """Read a request's body as it is; the platform's `receive` limits it.
+
+    Args:
+        request: The request.
+        media_types: Of which its Content-Type has to be one, in UTF-8.
+
+    Raises:
+        InvalidInputError: It is another, or the client leaves.
+        PayloadTooLargeError: The body is larger than this server accepts.
+    """
+    _check_content_type(header_values(request, b"content-type"), media_types)
     parts, more = [], True
     while more:
         message: Any = await request.receive()
@@ -88,16 +106,17 @@ async def _read(request: Request[Any, Any, Any]) -> bytes:
     return b"".join(parts)
 
 
-def _check_content_type(values: list[str]) -> None:
-    if values == ["application/json"]:
+def _check_content_type(values: list[str], media_types: Sequence[str]) -> None:
+    if len(values) == 1 and values[0] in media_types:
         return
+    wanted = " or ".join(media_types)
     if not values:
-        raise InvalidInputError("The Content-Type header is missing; it must be application/json.")
+        raise InvalidInputError(f"The Content-Type header is missing; it must be {wanted}.")
     media_type, _, parameters = values[0].lower().partition(";")
     charset = "".join(parameters.split()).replace('"', "")
-    fits = media_type.strip() == "application/json" and charset in {"", "charset=utf-8"}
+    fits = media_type.strip() in media_types and charset in {"", "charset=utf-8"}
     if not fits or len(values) > 1:
-        raise InvalidInputError("The Content-Type must be application/json in UTF-8.")
+        raise InvalidInputError(f"The Content-Type must be {wanted} in UTF-8.")
 
 
 def _parse_fast(body: bytes) -> tuple[Any, bytes] | None:

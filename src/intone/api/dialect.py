@@ -29,7 +29,7 @@ from intone.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from litestar.types import ControllerRouterHandler
+    from litestar.types import ASGIApp, ControllerRouterHandler
 
     from intone.api.middleware import BodyLimits
 
@@ -114,6 +114,8 @@ class Dialect:
         render_error: Its envelope. Status and body are the dialect's; the platform adds
             X-Request-Id, Retry-After, Allow and WWW-Authenticate.
         body_limits: What a body may be below some of its paths, where it is not as everywhere.
+        layer: Puts something of its own around the application, below the platform; it is called
+            with the application and the core.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Dialect:
     handlers: Sequence[ControllerRouterHandler]
     render_error: Callable[[IntoneError, RequestContext], Response[Any]]
     body_limits: Mapping[str, BodyLimits] = field(default_factory=dict)
+    layer: Callable[[ASGIApp, Any], ASGIApp] | None = None
 
 
 def dialect_of(path: str, dialects: Sequence[Dialect]) -> Dialect | None:

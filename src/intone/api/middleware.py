@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from litestar import Request
 
+from intone.api.headers import ANSWER_HEADERS
 from intone.api.protocol import BODY_IS_HERE, MAX_HEAD_BYTES
 from intone.core.ids import new_id
 from intone.errors import InvalidInputError, PayloadTooLargeError
@@ -262,6 +263,9 @@ class Exchange:
         self.status = message["status"]
         headers = list(message.get("headers", ()))
         names = {name for name, _ in headers}
+        for name, value in self._scope["state"].get(ANSWER_HEADERS, {}).items():
+            if name not in names:
+                headers.append((name, value))
         headers += _SECURITY_HEADERS
         headers.append((b"x-request-id", self.request_id.encode()))
         if b"content-security-policy" not in names:

@@ -105,7 +105,8 @@ def operation_id(name: str) -> OperationIDCreator:
         _: HTTPRouteHandler, method: Method, path: list[str | PathParameterDefinition]
     ) -> str:
         version = str(path[0]).upper() if path else "V1"
-        return name + ("" if version == "V1" else version) + ("Head" if method == "HEAD" else "")
+        is_first = version == "V1" or "." in version  # a file, such as /player.js
+        return name + ("" if is_first else version) + ("Head" if method == "HEAD" else "")
 
     return create
 

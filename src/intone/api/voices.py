@@ -1,7 +1,9 @@
 """`GET /v1/voices`, where several dialects meet: whose shape it has is up to the credential.
 
 A key of the generations API (`vk_live_`) gets `items`, one of the speech API (`pk_`) or a
-session gets `voices`, and everybody else both (wire.md §5).
+session gets `voices`, one of the posts API (`vg_live_`) gets `data`. Everybody else gets both of
+the former, and `data` as well with a site's key or by `X-API-Key`, as the posts API has it
+(wire.md §5).
 """
 
 from __future__ import annotations
@@ -13,16 +15,21 @@ from litestar import Request, Response, get
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from intone.api.auth import SECURITY, credential_of, principal_of, require
 from intone.api.described import JSON, Answer, describe
 from intone.api.dialect import Dialect
 from intone.api.generations.voice_schemas import CloneStatus  # noqa: TC001 - msgspec reads it
+from intone.api.headers import header_values
+from intone.api.posts.mapping import site_voices, voice_body
+from intone.api.posts.schemas import PublicVoices, VoiceBody
 from intone.api.queries import refuse_repeated
 from intone.api.speech.catalogue_documentation import VOICE
 from intone.api.speech.catalogue_mapping import clone_voice, speech_voices
 from intone.api.speech.catalogue_schemas import SpeechVoice  # noqa: TC001 - msgspec reads it
 from intone.api.speech.errors import SpeechEnvelope, speech_envelope
+from intone.core import sites
 from intone.core.listings import VoiceFilter
 from intone.errors import InvalidInputError, PlanFeatureError, UnauthenticatedError
 from intone.providers.base import Gender
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
     from litestar.handlers import HTTPRouteHandler
 
     from intone.api.dialect import RequestContext
+    from intone.core.access import Principal
     from intone.core.cloned_voices import ClonedVoice
     from intone.core.listings import Catalogue
     from intone.core.service import Core
@@ -45,6 +53,7 @@ __all__ = ["voices_dialect"]
 #: Prefixes of credentials that stand for one shape.
 _ITEMS_ONLY: Final = ("vk_live_",)
 _VOICES_ONLY: Final = ("pk_", "vr_session_")
+_DATA_ONLY: Final = ("vg_live_",)
 
 #: A BCP 47 tag or the beginning of one.
 _LANGUAGE: Final = "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$"
@@ -61,10 +70,12 @@ class VoiceItem(Struct, frozen=True, kw_only=True):
 
 
 class Voices(Struct, frozen=True, kw_only=True):
-    """Voices; `items` or `voices` is missing where the credential stands for the other shape."""
+    """Voices; of `items`, `voices` and `data` those that the credential stands for."""
 
     items: list[VoiceItem] | UnsetType = UNSET
     voices: list[SpeechVoice] | UnsetType = UNSET
+    success: Literal[True] | UnsetType = UNSET
+    data: PublicVoices | UnsetType = UNSET
 
 
 class VoicesRefused(Struct, frozen=True, kw_only=True):
@@ -102,6 +113,8 @@ class _Shown:
     #: In the order of `presets` and of `listed`.
     items: Sequence[VoiceItem] = ()
     voices: Sequence[SpeechVoice] = ()
+    #: In the order of `presets`.
+    bodies: Sequence[VoiceBody] = ()
 
     async def freshen(self, catalogue: Catalogue, presets: Sequence[PresetVoice]) -> None:
         """See that the bodies are those of what there is now."""
@@ -111,6 +124,7 @@ class _Shown:
                 VoiceItem(id=voice.uuid, name=voice.name, language=voice.languages[0])
                 for voice in presets
             ]
+            self.bodies = [voice_body(voice) for voice in presets]
         models, listed = await catalogue.listings.models(), await catalogue.listings.voices()
         if listed is not self.listed or models is not self.models:
             self.listed, self.models = listed, models
@@ -121,6 +135,14 @@ class _Shown:
         return [
             item
             for voice, item in zip(self.presets, self.items, strict=True)
+            if wanted.accepts(voice.provider, voice.languages, voice.gender)
+        ]
+
+    def bodies_for(self, wanted: VoiceFilter) -> list[VoiceBody]:
+        """The voices wanted that have a number."""
+        return [
+            body
+            for voice, body in zip(self.presets, self.bodies, strict=True)
             if wanted.accepts(voice.provider, voice.languages, voice.gender)
         ]
 
@@ -165,6 +187,10 @@ class _Own:
     def voices_for(self, wanted: VoiceFilter) -> list[SpeechVoice]:
         """Those wanted that can speak."""
         return [clone_voice(voice) for voice in self.speaking.values() if _accepts(wanted, voice)]
+
+    def bodies_for(self, wanted: VoiceFilter) -> list[VoiceBody]:
+        """Those wanted that can speak, as the posts API has them."""
+        return [voice_body(voice) for voice in self.speaking.values() if _accepts(wanted, voice)]
 
 
 def _accepts(wanted: VoiceFilter, voice: SpeakingClone | None) -> bool:
@@ -227,16 +253,37 @@ def _route(shown: _Shown) -> HTTPRouteHandler:
         await shown.freshen(catalogue, core.voices.presets)
         credential = credential_of(request)
         own = await _Own.of(core, principal_of(request).workspace_id)
+        has_data = _has_data(request, credential)
+        bodies = shown.bodies_for(wanted) + own.bodies_for(wanted) if has_data else []
         return Voices(
             items=UNSET
-            if credential.startswith(_VOICES_ONLY)
+            if credential.startswith((*_VOICES_ONLY, *_DATA_ONLY))
             else shown.items_for(wanted) + own.items_for(wanted),
             voices=UNSET
-            if credential.startswith(_ITEMS_ONLY)
+            if credential.startswith((*_ITEMS_ONLY, *_DATA_ONLY))
             else shown.voices_for(wanted) + own.voices_for(wanted),
+            success=True if has_data else UNSET,
+            data=await _data(core, principal_of(request), bodies) if has_data else UNSET,
         )
 
     return voices
+
+
+def _has_data(request: Request[Any, Any, Any], credential: str) -> bool:
+    if credential.startswith((*_ITEMS_ONLY, *_VOICES_ONLY)):
+        return False
+    is_sites = principal_of(request).site_id is not None
+    is_api_key = bool(header_values(request, b"x-api-key"))
+    return is_sites or is_api_key or credential.startswith(_DATA_ONLY)
+
+
+async def _data(core: Core, principal: Principal, bodies: list[VoiceBody]) -> PublicVoices:
+    """Voices, with the default of the key's site."""
+    if principal.site_id is None:
+        return PublicVoices(voices=bodies, default_voice_id=None, allow_switch=False)
+    site = await core.database.read(sites.find_by_id, principal.site_id)
+    of_site = await site_voices(core.posts, site)
+    return replace(of_site, voices=bodies)
 
 
 def _providers(catalogue: Catalogue, said: str | None) -> frozenset[str]:

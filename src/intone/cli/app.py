@@ -11,10 +11,12 @@ from intone.cli import (
     backup,
     demo,
     doctor,
+    import_posts,
     keys,
     login,
     providers,
     serve,
+    sites,
     speak,
     text,
     voices,
@@ -63,10 +65,14 @@ app.add_typer(voices.app, name="voices", short_help="List the voices.")
 app.add_typer(providers.app, name="providers", short_help="Who speaks: engines and vendors.")
 app.add_typer(keys.app, name="keys", short_help="Make, limit, rotate and revoke API keys.")
 app.add_typer(workspaces.app, name="workspaces", short_help="Tenants, plans and balances.")
+app.add_typer(sites.app, name="sites", short_help="Where posts are read aloud.")
 app.add_typer(webhooks.app, name="webhooks", short_help="Events of a workspace, and a receiver.")
 app.command("login", short_help="Log in to a server with a browser.")(login.login)
 app.command("logout", short_help="End the session of the last login.")(login.logout)
 app.command("whoami", short_help="Say who the server takes you for.")(login.whoami)
+app.command("import", short_help="Have a feed's or a sitemap's posts read aloud.")(
+    import_posts.import_posts
+)
 app.command("doctor", short_help="Check this machine and the settings.")(doctor.doctor)
 app.command("backup", short_help="Copy everything, beside a running server.")(backup.backup)
 

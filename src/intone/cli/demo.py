@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import os
 import re
 import socket
@@ -31,6 +32,8 @@ _LONGEST_JOB = 2000
 _SAMPLE_RATE = 24_000
 _BYTES_A_SECOND = 2 * _SAMPLE_RATE
 _START_TIMEOUT_S = 30.0
+#: What the post is called.
+_POST = "listening-to-the-web"
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -40,6 +43,8 @@ class _Server:
 
     url: str
     session: ClientSession
+    #: Where its data is.
+    data_dir: str
 
 
 @runs
@@ -68,7 +73,9 @@ async def demo(
         took = time.perf_counter() - spoken
         say("Streaming speech: the same article in one request, heard while it is made.")
         streamed = await _stream(server, article, output / "article-streamed.mp3")
-    files = [*await asyncio.to_thread(_write, output, pcm), streamed.path]
+        say("Posts: the same article as a page of a site has it, with its captions.")
+        post = await _post(server, article, output)
+    files = [*await asyncio.to_thread(_write, output, pcm), streamed.path, *post]
     seconds = len(pcm) / _BYTES_A_SECOND
     if as_json:
         print_json(
@@ -119,7 +126,7 @@ async def _server() -> AsyncIterator[_Server]:
         try:
             async with ClientSession(url, headers=headers, timeout=ClientTimeout(60)) as session:
                 await _until_ready(session, process)
-                yield _Server(url, session)
+                yield _Server(url, session, data)
         finally:
             if process.returncode is None:
                 process.terminate()
@@ -189,6 +196,48 @@ async def _stream(server: _Server, article: str, path: Path) -> _Streamed:
                 first_ms = first_ms or (time.perf_counter() - began) * 1000
                 file.write(chunk)
     return _Streamed(path, first_ms)
+
+
+async def _post(server: _Server, article: str, output: Path) -> list[Path]:
+    """The article by the posts API, as a publisher would send it for its readers."""
+    site = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "intone", "sites", "create", "--domain", "localhost", "--no-key",
+        "--data-dir", server.data_dir,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    if await site.wait():
+        raise UnavailableError("The site could not be made; run `intone doctor` to see why.")
+    body = {"post_id": _POST, "content": _as_html(article)}
+    async with server.session.post("/v1/audio/generate", json=body) as response:
+        if not response.ok:
+            raise UnavailableError(f"The server refused the post: {await response.text()}")
+    post = await _ended(server)
+    if post["audio_url"] is None:
+        raise UnavailableError(f"There is no audio: {post}")
+    files = []
+    for ending in ("mp3", "vtt"):
+        async with server.session.get(post["audio_url"].replace(".mp3", f".{ending}")) as response:
+            if not response.ok:
+                raise UnavailableError(f"There is no {ending}: {await response.text()}")
+            path = output / f"article-post.{ending}"
+            path.write_bytes(await response.read())
+            files.append(path)
+    return files
+
+
+async def _ended(server: _Server) -> dict[str, Any]:
+    """The post, once it is ready or has failed."""
+    while True:
+        async with server.session.get(f"/v1/audio/{_POST}/status") as response:
+            data: dict[str, Any] = (await response.json())["data"]
+        if data["status"] in {"ready", "failed"}:
+            return data
+        await asyncio.sleep(1)
+
+
+def _as_html(article: str) -> str:
+    paragraphs = re.split(r"\n\s*\n", article.strip())
+    return "\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
 
 
 def _parts(article: str, limit: int) -> list[str]:

@@ -33,6 +33,10 @@ app = typer.Typer(help="API keys.", no_args_is_help=True)
 Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Name or id of the workspace.")]
 Name = Annotated[str, typer.Option("--name", "-n", help="What you will know the key by.")]
 Scopes = Annotated[str, typer.Option("--scopes", help="speak, manage, or both with a comma.")]
+Site = Annotated[
+    str | None,
+    typer.Option("--site", help="Number, id or domain of the site whose alone it is to be."),
+]
 RequestsPerMinute = Annotated[
     int | None,
     typer.Option("--requests-per-minute", help="Streamed requests in a minute; 0: no limit."),
@@ -100,6 +104,7 @@ async def import_(
     workspace: Workspace = "default",
     name: Name = "imported",
     scopes: Scopes = "speak",
+    site: Site = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -115,7 +120,7 @@ async def import_(
     if not secret:
         raise InvalidInputError("Give the key on standard input.")
     new = await in_database(
-        settings(data_dir=data_dir), _import, workspace, name, listed(scopes), secret
+        settings(data_dir=data_dir), _import, workspace, name, listed(scopes), secret, site
     )
     if as_json:
         print_json(_public(new.key))
@@ -206,11 +211,18 @@ def _limit(tx: Transaction, key_id: str, given: dict[str, Any]) -> Key:
 
 
 def _import(
-    tx: Transaction, workspace: str, name: str, scopes: Sequence[str], secret: str
+    tx: Transaction,
+    workspace: str,
+    name: str,
+    scopes: Sequence[str],
+    secret: str,
+    site: str | None,
 ) -> NewKey:
-    from intone.core import keys, workspaces
+    from intone.core import keys, sites, workspaces
 
-    return keys.import_key(tx, workspaces.find(tx, workspace).id, name, scopes, secret)
+    owner = workspaces.find(tx, workspace).id
+    site_id = None if site is None else sites.find(tx, site, owner).id
+    return keys.import_key(tx, owner, name, scopes, secret, site_id=site_id)
 
 
 def _list(tx: Transaction, workspace: str | None) -> list[Key]:
@@ -257,6 +269,7 @@ def _public(key: Key) -> dict[str, Any]:
         "prefix": key.prefix,
         "suffix": key.suffix,
         "scopes": sorted(key.scopes),
+        "site_id": key.site_id,
         **asdict(key.limits),
         "created_at": moment(key.created_at),
         "expires_at": moment(key.expires_at),

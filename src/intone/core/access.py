@@ -52,6 +52,8 @@ class Principal:
     kind: Literal["api_key", "access_token", "session"] = "api_key"
     #: When the credential ends, in milliseconds since the epoch; None: not by itself.
     expires_at: int | None = None
+    #: The site whose alone the API key is; None: it is the whole workspace's.
+    site_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -70,13 +72,13 @@ class _Known:
 #: A key, or a session, which may do everything.
 _FIND = """
 SELECT 'api_key' AS kind, k.id, k.scopes, k.expires_at, k.revoked_at, k.last_used_at,
-    k.requests_per_minute, k.max_concurrency, k.daily_micros, k.monthly_micros,
+    k.requests_per_minute, k.max_concurrency, k.daily_micros, k.monthly_micros, k.site_id,
     k.workspace_id, w.name, w.plan
 FROM keys k JOIN workspaces w ON w.id = k.workspace_id
 WHERE k.hash = :hash
 UNION ALL
 SELECT 'session', s.id, 'manage speak', s.expires_at, NULL, NULL,
-    NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL,
     s.workspace_id, w.name, w.plan
 FROM sessions s JOIN workspaces w ON w.id = s.workspace_id
 WHERE s.hash = :hash
@@ -121,6 +123,14 @@ class Access:
         if self._tokens is not None and credential.count(".") == 2:  # noqa: PLR2004 - a JWS has three parts
             return await self._by_token(self._tokens, credential)
         raise UnauthenticatedError
+
+    def plan_allows(self, name: str, feature: str) -> bool:
+        """Whether the plan of that name has a feature.
+
+        Raises:
+            UnavailableError: This server's plans do not have it.
+        """
+        return feature in self._plan(name).features
 
     async def _by_secret(self, digest: bytes) -> Principal:
         known, now = await self._lookup(digest), now_ms()
@@ -167,6 +177,7 @@ class Access:
             limits=KeyLimits.of(row),
             kind=row["kind"],
             expires_at=row["expires_at"],
+            site_id=row["site_id"],
         )
         return _Known(asked, principal, row["expires_at"], row["last_used_at"] or 0)
 

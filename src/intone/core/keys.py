@@ -56,7 +56,7 @@ MAX_OVERLAP_HOURS = 24
 _FIELDS = (
     "id, workspace_id, name, prefix, suffix, scopes, created_at, expires_at, revoked_at,"
     " replaced_by, last_used_at, requests_per_minute, max_concurrency, daily_micros,"
-    " monthly_micros"
+    " monthly_micros, site_id"
 )
 
 
@@ -78,6 +78,8 @@ class Key:
     replaced_by: str | None
     last_used_at: int | None
     limits: KeyLimits
+    #: The site whose alone it is; None: the whole workspace's.
+    site_id: str | None = None
 
     def active(self, now: int) -> bool:
         """Whether the key opens anything at `now`."""
@@ -112,6 +114,7 @@ def create(
     *,
     secret: str | None = None,
     limits: KeyLimits = NO_LIMITS,
+    site_id: str | None = None,
 ) -> NewKey:
     """Make a key.
 
@@ -122,6 +125,7 @@ def create(
         scopes: Any of `speak` and `manage`.
         secret: A secret to use instead of a fresh one; its shape must be ours.
         limits: What it may do of streamed speech.
+        site_id: The site of the workspace whose alone it is, if it is.
 
     Raises:
         InvalidInputError: A scope is unknown, the name is empty or too long, or the secret is
@@ -133,11 +137,25 @@ def create(
             f" {CHECKSUM_LENGTH}; make one with `intone keys create`, or bring a key of another"
             " service with `intone keys import`."
         )
-    return _insert(tx, workspace_id, name, scopes, secret=secret or generate(), limits=limits)
+    return _insert(
+        tx,
+        workspace_id,
+        name,
+        scopes,
+        secret=secret or generate(),
+        limits=limits,
+        site_id=site_id,
+    )
 
 
 def import_key(
-    tx: Transaction, workspace_id: str, name: str, scopes: Iterable[str], secret: str
+    tx: Transaction,
+    workspace_id: str,
+    name: str,
+    scopes: Iterable[str],
+    secret: str,
+    *,
+    site_id: str | None = None,
 ) -> NewKey:
     """Accept a key that another service issued, so that its clients move without a new secret.
 
@@ -149,7 +167,7 @@ def import_key(
             f"Only keys that begin with {', '.join(_IMPORTED_PREFIXES)} or {_PREFIX} and have"
             f" {_IMPORT_LENGTH.start} to {_IMPORT_LENGTH.stop - 1} characters can be imported."
         )
-    return _insert(tx, workspace_id, name, scopes, secret=secret, limits=NO_LIMITS)
+    return _insert(tx, workspace_id, name, scopes, secret=secret, limits=NO_LIMITS, site_id=site_id)
 
 
 def list_keys(tx: Transaction, workspace_id: str | None = None) -> list[Key]:
@@ -197,7 +215,13 @@ def rotate(
     if not old.active(now) or old.replaced_by is not None:
         raise InvalidInputError("This key has ended or was rotated before; rotate its successor.")
     new = _insert(
-        tx, old.workspace_id, old.name, old.scopes, secret=generate(), limits=limits or old.limits
+        tx,
+        old.workspace_id,
+        old.name,
+        old.scopes,
+        secret=generate(),
+        limits=limits or old.limits,
+        site_id=old.site_id,
     )
     end = now + int(overlap_hours * _HOUR_MS)
     rotated = tx.execute(
@@ -272,6 +296,7 @@ def _insert(
     *,
     secret: str,
     limits: KeyLimits,
+    site_id: str | None = None,
 ) -> NewKey:
     wanted = frozenset(scopes)
     unknown = wanted.difference(get_args(Scope))
@@ -294,12 +319,13 @@ def _insert(
         replaced_by=None,
         last_used_at=None,
         limits=limits,
+        site_id=site_id,
     )
     inserted = tx.execute(
         "INSERT INTO keys (id, workspace_id, name, hash, prefix, suffix, scopes, created_at,"
-        " requests_per_minute, max_concurrency, daily_micros, monthly_micros)"
+        " requests_per_minute, max_concurrency, daily_micros, monthly_micros, site_id)"
         " VALUES (:id, :workspace_id, :name, :hash, :prefix, :suffix, :scopes, :created_at,"
-        " :requests_per_minute, :max_concurrency, :daily_micros, :monthly_micros)"
+        " :requests_per_minute, :max_concurrency, :daily_micros, :monthly_micros, :site_id)"
         " ON CONFLICT (hash) DO NOTHING",
         id=key.id,
         workspace_id=workspace_id,
@@ -309,6 +335,7 @@ def _insert(
         suffix=key.suffix,
         scopes=" ".join(sorted(wanted)),
         created_at=key.created_at,
+        site_id=site_id,
         **asdict(limits),
     )
     if not inserted:
@@ -330,4 +357,5 @@ def _key(row: Row) -> Key:
         replaced_by=row["replaced_by"],
         last_used_at=row["last_used_at"],
         limits=KeyLimits.of(row),
+        site_id=row["site_id"],
     )

@@ -33,8 +33,8 @@ class RateLimiter:
         #: When each caller's requests of the last minute came; the caller heard from last is last.
         self._hits: OrderedDict[str, deque[float]] = OrderedDict()
 
-    async def hit(self, key: str, per_minute: int) -> None:
-        """Count a request.
+    async def hit(self, key: str, per_minute: int) -> int:
+        """Count a request; returns how many more would be accepted now.
 
         Args:
             key: Whose request, e.g. a workspace's id.
@@ -58,6 +58,7 @@ class RateLimiter:
             )
         hits.append(now)
         self._hits.move_to_end(key)
+        return per_minute - len(hits)
 
     def _forget(self, before: float) -> None:
         while self._hits:

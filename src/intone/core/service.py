@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from intone.core.access import Access, Principal
+    from intone.core.analytics import Analytics
+    from intone.core.captions import Captions
     from intone.core.cloning import Cloning
     from intone.core.egress import Egress
     from intone.core.idempotency import StoredReply
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from intone.core.listening import Listening
     from intone.core.listings import Catalogue
     from intone.core.policy import Policy
+    from intone.core.posts import Posts
     from intone.core.signing import Signer
     from intone.core.speech import Speech
     from intone.core.submission import Submission
@@ -51,12 +54,15 @@ class Core:
     voices: VoiceCatalogue
     watchers: Watchers
     listening: Listening
+    captions: Captions
     listings: Catalogue
     signer: Signer
     uploads: Uploads
     speech: Speech
     cloning: Cloning
     egress: Egress
+    posts: Posts
+    analytics: Analytics
 
     async def admit(self, principal: Principal) -> None:
         """Count a request of the workspace.
