@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ __all__ = ["Pause", "Sounding"]
 
 #: How finely it is looked at, in milliseconds.
 _FRAME_MS = 5
+#: So many samples a second are looked at, which is enough to tell sound from silence.
+_RATE = 8000
 #: Peaks up to this are silence, and so are those this far below the loud ones (-36 dB).
 _SILENCE, _FAR_BELOW = 64, 0.016
 #: Which of all peaks counts as loud, in percent.
@@ -36,22 +39,27 @@ class Sounding:
     def __init__(self, pcm: bytes, sample_rate: int) -> None:
         import numpy as np
 
-        samples = np.frombuffer(pcm, "<i2")
-        width = max(1, sample_rate * _FRAME_MS // 1000)
+        every = max(1, sample_rate // _RATE)
+        samples = np.frombuffer(pcm, "<i2")[::every]
+        width = max(1, sample_rate * _FRAME_MS // 1000 // every)
         frames = np.pad(samples, (0, -len(samples) % width)).reshape(-1, width)
         peaks = np.maximum(frames.max(axis=1), -1 - frames.min(axis=1))
         loud = float(np.percentile(peaks, _LOUD)) if len(peaks) else 0.0
-        self._frame_ms = width * 1000 / sample_rate
+        self._frame_ms = width * every * 1000 / sample_rate
         self._has_sound: NDArray[np.bool_] = peaks > max(_SILENCE, _FAR_BELOW * loud)
+        # Lists: single items are asked for, and of arrays these take ten times as long.
         #: Sound before each frame, and in all, in frames.
-        self._before: NDArray[np.int64] = np.concatenate([[0], np.cumsum(self._has_sound)])
+        self._before: list[int] = [0, *np.cumsum(self._has_sound).tolist()]
+        #: The last frame with sound up to each one; -1 where there is none.
+        sounding = np.where(self._has_sound, np.arange(len(peaks)), -1)
+        self._last: list[int] = np.maximum.accumulate(sounding).tolist()
         #: How long the audio is.
-        self.length_ms = len(samples) * 1000 / sample_rate
+        self.length_ms = len(pcm) // 2 * 1000 / sample_rate
 
     @property
     def sound_ms(self) -> float:
         """How much of it has sound."""
-        return float(self._before[-1]) * self._frame_ms
+        return self._before[-1] * self._frame_ms
 
     def pauses(self, shortest_ms: float) -> list[Pause]:
         """Stretches without sound, but for those before and after all sound, in order."""
@@ -68,28 +76,25 @@ class Sounding:
 
     def sound_before(self, at_ms: float) -> float:
         """Milliseconds of sound before a moment."""
-        at = min(max(at_ms / self._frame_ms, 0.0), len(self._has_sound))
+        at = min(max(at_ms / self._frame_ms, 0.0), len(self._last))
         frame = int(at)
-        part = (at - frame) * self._has_sound[frame] if at > frame else 0.0
-        return float(self._before[frame] + part) * self._frame_ms
+        part = 0.0
+        if at > frame:
+            part = (at - frame) * (self._before[frame + 1] - self._before[frame])
+        return (self._before[frame] + part) * self._frame_ms
 
     def moment_after(self, sound_ms: float) -> float:
         """When so much sound is over and more begins; the end of all sound if none does."""
-        import numpy as np
-
         sound = sound_ms / self._frame_ms
         if sound >= self._before[-1]:
             return self.end_of_sound(0.0, self.length_ms)
-        frame = int(np.searchsorted(self._before, sound + 1e-6, side="right")) - 1
-        return (frame + max(0.0, sound - float(self._before[frame]))) * self._frame_ms
+        frame = bisect_right(self._before, sound + 1e-6) - 1
+        return (frame + max(0.0, sound - self._before[frame])) * self._frame_ms
 
     def end_of_sound(self, from_ms: float, to_ms: float) -> float:
         """When the last sound between two moments ends; the first moment if there is none."""
-        import numpy as np
-
         # The frame in which the second moment lies belongs to what begins then.
-        start, stop = int(from_ms / self._frame_ms), int(to_ms / self._frame_ms)
-        sounding = np.flatnonzero(self._has_sound[start:stop])
-        if not len(sounding):
-            return from_ms
-        return min(to_ms, float(start + sounding[-1] + 1) * self._frame_ms)
+        start = int(from_ms / self._frame_ms)
+        stop = min(int(to_ms / self._frame_ms), len(self._last))
+        last = self._last[stop - 1] if stop > start else -1
+        return min(to_ms, (last + 1) * self._frame_ms) if last >= start else from_ms

@@ -64,6 +64,8 @@ class Passage:
     place: Place | None = None
     #: Slug of its voice.
     voice: str = ""
+    #: BCP 47 tag of what it says.
+    language: str = ""
 
     def timing(self, text: str, sample_rate: int) -> Timing:
         """When its words are heard, from its first sample; some work, for a thread.
@@ -74,7 +76,9 @@ class Passage:
         """
         if self.kept is not None:
             return words_moved(self.kept.timing, origin(self.segment, text))
-        return time_words(self.segment, text, self.marks, self.pcm, sample_rate)
+        return time_words(
+            self.segment, text, self.marks, self.pcm, sample_rate, language=self.language
+        )
 
 
 class _Sought(NamedTuple):
@@ -162,7 +166,7 @@ class Synthesizer:
                 pcm = kept.pcm if isinstance(kept, KeptPcm) else b""
                 return Passage(segment, pcm, (), kept, key, place, voice)
         pcm, marks = await self._speak_segment(provider, script, segment)
-        return Passage(segment, pcm, marks, None, key, None, voice)
+        return Passage(segment, pcm, marks, None, key, None, voice, script.language)
 
     async def _speak_segment(self, provider: Provider, script: Script, segment: Segment) -> _Spoken:
         can = provider.capabilities

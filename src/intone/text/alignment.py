@@ -77,8 +77,8 @@ def words(text: str, start: int = 0, end: int | None = None) -> list[Word]:
 def align(written: Sequence[str], spoken: Sequence[str], language: str = "") -> list[range]:
     """For each written word the indices of the spoken ones that stand for it; maybe none.
 
-    The ranges are in order and do not overlap. Takes time in proportion to both lengths multiplied,
-    but only for what lies between the first and the last difference.
+    The ranges are in order and do not overlap. What is spoken as it is written is passed over; what
+    lies between takes time in proportion to both its lengths multiplied.
 
     Args:
         written: The words as written.
@@ -86,17 +86,36 @@ def align(written: Sequence[str], spoken: Sequence[str], language: str = "") -> 
         language: BCP 47 tag of the text. With it, numbers beside each other are told apart.
     """
     keys, said = [_key(word) for word in written], [_key(word) for word in spoken]
-    shorter = min(len(keys), len(said))
-    head = next((i for i in range(shorter) if keys[i] != said[i]), shorter)
-    rest = shorter - head
-    tail = next((i for i in range(rest) if keys[-1 - i] != said[-1 - i]), rest)
-    last, stop = len(keys) - tail, len(said) - tail
-    middle = _Middle(written[head:last], keys[head:last], said[head:stop], language).ranges()
-    return [
-        *(range(i, i + 1) for i in range(head)),
-        *(range(head + found.start, head + found.stop) for found in middle),
-        *(range(stop + i, stop + i + 1) for i in range(tail)),
-    ]
+    found: list[range] = []
+    at = other = 0
+    while at < len(keys):
+        if other < len(said) and keys[at] == said[other]:
+            found.append(range(other, other + 1))
+            at, other = at + 1, other + 1
+            continue
+        stop, other_stop = _alike_again(keys, said, at, other)
+        if found:  # with the word before, which may go on over what is only spoken
+            found.pop()
+            at, other = at - 1, other - 1
+        middle = _Middle(written[at:stop], keys[at:stop], said[other:other_stop], language)
+        found += (range(other + one.start, other + one.stop) for one in middle.ranges())
+        at, other = stop, other_stop
+    return found
+
+
+def _alike_again(keys: Sequence[str], said: Sequence[str], at: int, other: int) -> tuple[int, int]:
+    """The nearest place from which two words are spoken as they are written; else both ends."""
+    pairs: dict[tuple[str, str], int] = {}
+    for place in range(len(said) - 2, other - 1, -1):
+        pairs[said[place], said[place + 1]] = place
+    best, nearest = (len(keys), len(said)), len(keys) - at + len(said) - other
+    for i in range(at, len(keys) - 1):
+        if i - at >= nearest:
+            break
+        j = pairs.get((keys[i], keys[i + 1]))
+        if j is not None and i - at + j - other < nearest:
+            best, nearest = (i, j), i - at + j - other
+    return best
 
 
 class _Middle:
