@@ -124,13 +124,13 @@ class Access:
             return await self._by_token(self._tokens, credential)
         raise UnauthenticatedError
 
-    def plan_allows(self, name: str, feature: str) -> bool:
-        """Whether the plan of that name has a feature.
+    def plan(self, name: str) -> Plan:
+        """The plan of that name.
 
         Raises:
             UnavailableError: This server's plans do not have it.
         """
-        return feature in self._plan(name).features
+        return self._plan(name)
 
     async def _by_secret(self, digest: bytes) -> Principal:
         known, now = await self._lookup(digest), now_ms()

@@ -30,6 +30,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_input_characters: int
     retention_hours: float
     features: frozenset[str]
+    #: Requests a minute that readers' pages may send for one domain, and events of listening.
+    public_requests_per_minute: int = 60
+    public_events_per_minute: int = 200
 
 
 def load_plans(path: Path | None = None) -> Mapping[str, Plan]:

@@ -24,10 +24,8 @@ from intone.api.posts.cors import allow_origin
 from intone.api.posts.errors import InvalidFieldsError
 from intone.api.posts.event_schemas import EventBatch, EventBody, Taken
 from intone.api.posts.gate import (
-    EVENTS_PER_MINUTE,
     TRACKED_PER_MINUTE,
     admit_domain,
-    announce_limit,
     by_key,
     core_of,
     key_site,
@@ -62,16 +60,13 @@ _FEATURE: Final = "analytics"
 async def public(request: Req) -> Taken:
     """Count one event, or up to 100, of a page of one of the site's domains."""
     core = core_of(request)
-    announce_limit(request, EVENTS_PER_MINUTE, EVENTS_PER_MINUTE)  # also where it comes to nothing
     try:
         body = await read_body(request, _MEDIA_TYPES)
         batch = decode_json(body, EventBatch).value
     except IntoneError:
         await allow_origin(request, core, None)  # so that the page may read why
         raise
-    site = await admit_domain(
-        request, batch.domain or "", per_minute=EVENTS_PER_MINUTE, bucket="events"
-    )
+    site = await admit_domain(request, batch.domain or "", "public_events")
     _refuse_strangers(request, site)
     await core.analytics.count(site.id, _events(body, batch))
     return Taken()

@@ -59,7 +59,7 @@ _VALIDATORS: Final = {
     tags=["Posts for readers"],
     security=[],
     media_type=_MEDIA_TYPE,
-    before_request=by_domain(),
+    before_request=by_domain,
     opt=describe(
         {
             200: Answer("RSS 2.0.", {_MEDIA_TYPE: '<rss version="2.0"/>'}, headers=_VALIDATORS),

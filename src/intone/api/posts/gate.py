@@ -6,7 +6,7 @@ those that the handler never comes to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from intone.api.auth import principal_of, require
 from intone.api.headers import set_answer_header
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Guard = Callable[..., Coroutine[Any, Any, None]]
 
 __all__ = [
-    "EVENTS_PER_MINUTE",
     "PER_MINUTE",
     "TRACKED_PER_MINUTE",
     "admit_domain",
@@ -42,10 +41,8 @@ __all__ = [
     "site_of",
 ]
 
-#: Requests a minute by one key, and on public routes for one domain.
+#: Requests a minute by one key.
 PER_MINUTE: Final = 60
-#: On `POST /v1/public/events`, for one domain.
-EVENTS_PER_MINUTE: Final = 200
 #: On `POST /v1/events/track`, by one key.
 TRACKED_PER_MINUTE: Final = 120
 
@@ -92,22 +89,12 @@ def by_key(
     return guard
 
 
-def by_domain(*, per_minute: int = PER_MINUTE, bucket: str = "public") -> Guard:
+async def by_domain(connection: Connection) -> None:
     """For `before_request`: lets requests through whose `domain` parameter is a site's.
 
     The handler asks `site_of` which site it is.
-
-    Args:
-        per_minute: Requests for one domain in any 60 seconds.
-        bucket: Routes of one bucket are counted together.
     """
-
-    async def guard(connection: Connection) -> None:
-        announce_limit(connection, per_minute, per_minute)
-        domain = connection.query_params.get("domain") or ""
-        await admit_domain(connection, domain, per_minute=per_minute, bucket=bucket)
-
-    return guard
+    await admit_domain(connection, connection.query_params.get("domain") or "", "public_requests")
 
 
 async def by_file(connection: Connection) -> None:
@@ -116,15 +103,14 @@ async def by_file(connection: Connection) -> None:
 
 
 async def admit_domain(
-    connection: Connection, domain: str, *, per_minute: int, bucket: str
+    connection: Connection, domain: str, what: Literal["public_requests", "public_events"]
 ) -> Site:
     """The site of a domain, once its limit and its plan allow the request; `site_of` has it too.
 
     Args:
         connection: The request.
         domain: As the request says it.
-        per_minute: Requests for one domain in any 60 seconds.
-        bucket: Routes of one bucket are counted together.
+        what: What is sent, by the name of its limit in the plan; counted for each domain.
 
     Raises:
         InvalidFieldsError: The domain is missing.
@@ -133,15 +119,16 @@ async def admit_domain(
         SubscriptionInactiveError: The plan of its workspace does not have this API.
     """
     core = core_of(connection)
-    announce_limit(connection, per_minute, per_minute)
     try:
-        site, plan = await core.database.read(_find, domain)
+        site, plan_name = await core.database.read(_find, domain)
     except (InvalidFieldsError, NotFoundError):
         await allow_origin(connection, core, None)
         raise
     await allow_origin(connection, core, site)
-    await _count(connection, f"{bucket}:{sites.normal_domain(domain)}", per_minute)
-    if not core.access.plan_allows(plan, _FEATURE):
+    plan = core.access.plan(plan_name)
+    per_minute: int = getattr(plan, f"{what}_per_minute")
+    await _count(connection, f"{what}:{sites.normal_domain(domain)}", per_minute)
+    if _FEATURE not in plan.features:
         raise SubscriptionInactiveError("Subscription inactive")
     connection.scope["state"][_SITE] = site
     return site

@@ -29,7 +29,7 @@ __all__ = ["PUBLIC_ROUTES"]
 Req = Request[Any, Any, Any]
 
 _COMMON: dict[str, Any] = {
-    "before_request": by_domain(),
+    "before_request": by_domain,
     "security": [],
     "tags": ["Posts for readers"],
 }
