@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-import os
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
@@ -27,6 +26,7 @@ from intone.core.part_store import Part, PartStore
 from intone.core.recordings import Recording
 from intone.core.spool import LineFile, as_heard
 from intone.core.take import SETTLED_S, TOLERANCE_LU, tags_of
+from intone.machine import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -69,7 +69,7 @@ class PartTake:
         self._pending: deque[Part] = deque()
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._most = os.cpu_count() or 1
+        self._most = usable_cores()
         self._slots = asyncio.Semaphore(self._most)
         #: Length in frames, and the pause after it in samples.
         self._frames = self._pause = 0
