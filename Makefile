@@ -15,7 +15,7 @@ help:
 	@echo "make test    install and run the tests"
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make bench   measure speed and memory, as ratios within one run; installs a peer of its own"
-	@echo "make slow    the tests of voice matching, which take minutes"
+	@echo "make slow    what takes minutes: voice matching, every voice, many examples"
 	@echo "make chaos   long tests with kill -9 and full disks"
 
 # uv comes by pip when it is not on the path; what it installs is pinned in uv.lock.
@@ -32,8 +32,10 @@ demo: $(READY)
 serve: $(READY)
 	@$(BIN)/intone serve
 
+# Hundreds of tests start processes, and these would compile anew what has changed.
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m compileall -q src || true
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -49,7 +51,8 @@ bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
 
 slow: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) tests/slow $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/slow $(ARGS)
+	INTONE_TEST_THOROUGH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "hypothesis or thorough" $(ARGS)
 
 chaos: $(READY)
 	$(BIN)/python -m pytest -n 0 tests/chaos --timeout 1800 $(ARGS)

@@ -1,12 +1,13 @@
 """What all tests share: the two databases, and what a test may require."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from helpers import chromium, clients, flite, mounts, php, postgres
+from helpers import chromium, clients, flite, memory, mounts, php, postgres
 from intone.storage.database import Database
 from intone.storage.open import open_database
 
@@ -20,6 +21,24 @@ _REQUIREMENTS = {
     "flite": flite.missing,
     "php": php.missing,
 }
+
+
+def pytest_configure() -> None:
+    """Before any folder is made, here and, by the environment, in the workers of xdist."""
+    memory.use()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a fixture of their module run in one worker of xdist, or each would make it."""
+    for item in items:
+        used = item._fixtureinfo.name2fixturedefs
+        if any(found[-1].scope == "module" for found in used.values()) or "browser_port" in used:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector need not look through it again."""
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -50,9 +69,22 @@ def _postgres_template(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def _postgres_database(postgres_url: str, _postgres_template: str) -> Iterator[str]:
+    with postgres.new_database(postgres_url, template=_postgres_template) as url:
+        yield url
+
+
 @pytest.fixture
-def postgres_database_url(postgres_url: str, _postgres_template: str) -> Iterator[str]:
-    """A database of one's own with the whole schema."""
+def postgres_database_url(_postgres_database: str) -> Iterator[str]:
+    """An empty database with the whole schema; what one test leaves there is not the next one's."""
+    yield _postgres_database
+    postgres.empty(_postgres_database)
+
+
+@pytest.fixture
+def own_postgres_database_url(postgres_url: str, _postgres_template: str) -> Iterator[str]:
+    """A database that was just made and is dropped: to change the schema, to look at its plans."""
     with postgres.new_database(postgres_url, template=_postgres_template) as url:
         yield url
 

@@ -64,9 +64,9 @@ def durations(client, jobs):
 def test_a_killed_server_ends_every_accepted_job_once_when_it_is_back(make_server):
     server = make_server().start()
     jobs = {}
-    for round_ in range(3):
+    for round_ in range(2):
         with server.client() as client:
-            for _ in range(6):
+            for _ in range(4):
                 jobs[create(client, text=TEXT).json()["job_id"]] = len(TEXT)
         time.sleep(random.Random(round_).uniform(0.0, 0.3))
         server.kill()
@@ -79,7 +79,7 @@ def test_a_killed_server_ends_every_accepted_job_once_when_it_is_back(make_serve
 
 def test_requests_repeated_over_a_kill_make_one_job_each(make_server):
     server = make_server().start()
-    keys = [str(uuid.uuid4()) for _ in range(30)]
+    keys = [str(uuid.uuid4()) for _ in range(20)]
     answers: dict[str, set] = {key: set() for key in keys}
     stop = threading.Event()
 
@@ -121,7 +121,7 @@ def test_requests_repeated_over_a_kill_make_one_job_each(make_server):
 def test_engine_processes_that_are_killed_cost_no_job(make_server):
     server = make_server().start()
     with server.client() as client:
-        jobs = {create(client, text=TEXT).json()["job_id"]: len(TEXT) for _ in range(8)}
+        jobs = {create(client, text=TEXT).json()["job_id"]: len(TEXT) for _ in range(6)}
         for _ in range(6):
             time.sleep(0.1)
             for pid in children(server.process.pid)[:1]:
@@ -170,8 +170,9 @@ def test_a_worker_frozen_beyond_its_lease_changes_nothing_when_it_wakes(make_ser
                 assert client.get(job).json() == before
                 assert client.get(f"{job}/audio").content == audio
                 assert_in_order(server, client, {job_id: len(TEXT)})
-                blobs = [p for p in (server.data_dir / "blobs").rglob("*") if p.is_file()]
-                assert len(blobs) == 1
+                blobs = [p.name for p in (server.data_dir / "blobs").rglob("*") if p.is_file()]
+                recording = min(blobs)
+                assert sorted(blobs) == [recording, f"{recording}.words"]
             finally:
                 other.terminate()
                 other.wait(30)
@@ -231,7 +232,7 @@ def test_a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself(make_ser
 def test_an_interrupted_server_stops_cleanly_and_gives_its_work_back(make_server):
     server = make_server().start()
     with server.client() as client:
-        jobs = {create(client, text=TEXT).json()["job_id"]: len(TEXT) for _ in range(10)}
+        jobs = {create(client, text=TEXT).json()["job_id"]: len(TEXT) for _ in range(6)}
     assert server.stop() == 0
     assert not list((server.data_dir / "spool").glob("*"))
     server.start()

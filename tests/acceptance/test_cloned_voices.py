@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from helpers.cloning import spoken_sample, wav
-from helpers.server import IntoneServer, create, spoken
+from helpers.cloning_server import PATIENCE_S, made, slug, speech, upload
+from helpers.server import IntoneServer, spoken
 from helpers.speech import ARTICLE, speak
 
-CONSENT = {"givenBy": "Ada Lovelace", "givenAt": "2026-01-19T09:30:00Z"}
 RATE = 24_000
-#: Seconds within which a voice is ready or has failed.
-PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -39,45 +37,10 @@ def voice_id(client):
     return shown["id"]
 
 
-def upload(client, data, name="sample.wav"):
-    answer = client.post("/v1/uploads", files={"file": (name, data)})
-    assert answer.status_code == 201, answer.text
-    return answer.json()["path"]
-
-
-def clone(client, *paths, **changes):
-    body = {"samplePaths": list(paths), "name": "Ada", "consent": CONSENT} | changes
-    answer = client.post("/v1/voices/clone", json=body)
-    assert answer.status_code == 202, answer.text
-    assert answer.json()["status"] == "queued"
-    return answer.json()["id"]
-
-
-def ended(client, voice_id):
-    """The voice, once it is ready or has failed."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        shown = client.get(f"/v1/voices/{voice_id}").json()
-        if shown["status"] in {"ready", "failed"}:
-            return shown
-        assert shown["status"] in {"queued", "running"}
-        time.sleep(0.1)
-    raise AssertionError(f"the voice did not end: {shown}")
-
-
-def made(client, *paths, **changes):
-    return ended(client, clone(client, *paths, **changes))
-
-
 def heard(pcm):
     """Seconds that are not silent."""
     samples = np.frombuffer(pcm, "<i2")
     return float((np.abs(samples) > 200).sum() / RATE)
-
-
-def speech(client, **fields):
-    body = {"input": "Good morning to you all.", "response_format": "pcm"} | fields
-    return client.post("/v1/audio/speech", json=body)
 
 
 def test_a_ready_voice_shows_what_was_found_in_its_samples(client, voice_id):
@@ -199,45 +162,6 @@ def test_samples_that_will_not_do_say_why(client, make, code):
 def test_three_milliseconds_are_refused_as_they_come(client):
     answer = client.post("/v1/uploads", files={"file": ("a.wav", wav(bytes(144), RATE))})
     assert (answer.status_code, answer.json()["error"]) == (400, "media_too_short")
-
-
-def test_short_samples_add_up(client):
-    halves = [spoken_sample(half) for half in (ARTICLE[:75], ARTICLE[75:])]
-    shown = made(client, *(upload(client, half) for half in halves))
-    assert shown["status"] == "ready", shown
-
-
-def test_a_deleted_voice_takes_its_recordings_along(client):
-    voice_id = made(client, upload(client, spoken_sample()))["id"]
-    job, _ = spoken(client, voice=slug(voice_id))
-    assert client.delete(f"/v1/voices/{voice_id}").status_code == 204
-    assert client.get(f"/v1/voices/{voice_id}").status_code == 404
-    assert client.get(f"/v1/voice/jobs/{job['job_id']}").status_code == 404
-    assert client.get(f"/v1/voice/jobs/{job['job_id']}/audio").status_code == 404
-    assert create(client, voice=slug(voice_id)).status_code == 400
-    assert speech(client, model="matching/default", voice=voice_id).status_code == 400
-
-
-def test_a_voice_ends_once_though_its_server_is_killed(make_server):
-    server = make_server(name="killed").start()
-    with server.client() as client:
-        voice_id = clone(client, upload(client, spoken_sample()))
-        while client.get(f"/v1/voices/{voice_id}").json()["status"] == "queued":
-            time.sleep(0.01)
-        server.kill()
-    server.start()
-    with server.client() as client:
-        shown = ended(client, voice_id)
-        assert shown["status"] == "ready", shown
-        assert speech(client, model="matching/default", voice=voice_id).status_code == 200
-        items = client.get("/v1/voices").json()["items"]
-        assert [one["id"] for one in items if one["kind"] == "cloned"] == [voice_id]
-    models = [path for path in (server.data_dir / "blobs" / "voices").rglob("*") if path.is_file()]
-    assert len(models) == 1
-
-
-def slug(voice_id):
-    return "voice_" + voice_id.replace("-", "")[:12]
 
 
 def finished(client, generation_id):

@@ -167,7 +167,9 @@ def test_one_language_is_a_feed_of_its_own(server, blog):
     channels = [ET.fromstring(one.content).find("channel") for one in (both, english, german)]
     assert channels[2].find("language").text == "de"
     assert len({channel.find(f"{PODCAST}guid").text for channel in channels}) == 3
+    assert fetch(server, lang="de").content == german.content
     assert items(fetch(server, language="fr")) == []
+    assert fetch(server, language="german").status_code == 422
 
 
 def test_all_domains_of_a_site_lead_to_the_same_podcast(server, blog):

@@ -48,3 +48,23 @@ def test_a_worker_of_its_own_renders_what_a_server_accepted(
     finally:
         worker.terminate()
         assert worker.wait(30) == 0
+
+
+@pytest.mark.requires("postgres")
+def test_a_nul_names_no_post_and_no_site_though_postgresql_takes_no_such_text(
+    make_server, postgres_database_url
+):
+    server = make_server(INTONE_DATABASE_URL=postgres_database_url).start()
+    assert server.cli("sites", "create", "--domain", "blog.example").returncode == 0
+    asked = [
+        ("GET", "/v1/audio/%00/status"),
+        ("DELETE", "/v1/audio/a%00b"),
+        ("GET", "/v1/audio?post_id=%00"),
+        ("GET", "/v1/audio?site=%00"),
+        ("GET", "/v1/public/audio?domain=blog.example&post_id=%00"),
+        ("GET", "/v1/analytics/posts/%00"),
+        ("POST", "/v1/sites/%00/rotate-key"),
+    ]
+    with server.client() as client:
+        answers = {path: client.request(method, path).status_code for method, path in asked}
+    assert answers == {path: 404 for _, path in asked}

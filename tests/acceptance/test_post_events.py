@@ -394,6 +394,7 @@ def test_lists_are_sorted_and_paged(publisher):
                 break
         assert seen == order, sort
     assert [post["plays"] for post in publisher.figures(language="DE")["posts"]] == [2]
+    assert [post["plays"] for post in publisher.figures(lang="de")["posts"]] == [2]
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,14 @@ def test_an_old_key_is_imported_for_a_site(server):
     assert json.loads(imported.stdout)["site_id"] == site["id"]
     refused = server.cli("keys", "import", "--site", "none.example", stdin="vg_live_aaaaaaaaaaaa")
     assert refused.returncode == 3
+
+
+def test_a_site_may_have_several_keys(server):
+    site = as_json(server, "create", "--domain", "keys.example")
+    made = server.cli("keys", "create", "--site", "keys.example", "--name", "build", "--json")
+    second = json.loads(made.stdout)
+    assert second["site_id"] == site["id"]
+    for key in (site["key"], second["key"]):
+        headers = {"X-API-Key": key}
+        assert httpx.get(f"{server.url}/v1/audio", headers=headers).status_code == 200
+    assert server.cli("keys", "create", "--site", "none.example").returncode == 3

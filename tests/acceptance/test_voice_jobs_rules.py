@@ -218,8 +218,8 @@ def test_cancelling_a_running_job_ends_it_and_gives_its_quota_back(make_server):
         assert client.get("/v1/quota").json()["used"] == len("The next one.")
     until(lambda: not list((server.data_dir / "spool").glob("*")))
     blobs = [path for path in (server.data_dir / "blobs").rglob("*") if path.is_file()]
-    assert len(blobs) == 1
-    assert job["job_id"] in str(blobs[0])
+    assert sorted(path.suffix for path in blobs) == [".pcm", ".words"]
+    assert all(job["job_id"] in str(path) for path in blobs)
 
 
 def test_live_sound_comes_before_the_rendering_ends_and_goes_on_to_its_end(make_server):

@@ -148,9 +148,9 @@ def test_every_event_arrives_though_the_server_is_killed_while_it_sends(make_ser
     sent = set()
     with server.client() as client:
         webhook = register(client, f"{receiver.base_url}/hook")
-    for _ in range(3):
+    for _ in range(2):
         with server.client() as client:
-            sent |= {send_test(client, webhook)["messageId"] for _ in range(20)}
+            sent |= {send_test(client, webhook)["messageId"] for _ in range(12)}
         receiver.wait_until(lambda: receiver.running)
         server.kill()
         server.start()

@@ -12,13 +12,14 @@ from helpers.decoding import level_dbfs
 from helpers.pitch import semitones_between
 from helpers.signals import cuts, pieces
 from helpers.speech import ARTICLE, speak
+from helpers.thorough import examples, some
 from intone.audio.pitch import PitchShifter
 from intone.errors import InvalidInputError
 
 #: A bass, an old man's creak, a man, women, and the highest of the presets.
-VOICES = ["Mike", "grandpa", "m3", "f2", "f4", "Annie"]
-SEMITONES = [-12.0, -6.0, -3.0, 0.5, 3.0, 7.0, 12.0]
-RATES = [8000, 16000, 22050, 24000, 44100, 48000]
+VOICES = some(["Mike", "grandpa", "f2", "Annie"], of=["Mike", "grandpa", "m3", "f2", "f4", "Annie"])
+SEMITONES = some([-12.0, 0.5, 3.0, 12.0], of=[-12.0, -6.0, -3.0, 0.5, 3.0, 7.0, 12.0])
+RATES = some([8000, 22050, 48000], of=[8000, 16000, 22050, 24000, 44100, 48000])
 
 
 def voice(variant: str) -> tuple[int, bytes]:
@@ -60,6 +61,7 @@ def loudness_over_time(pcm: bytes, sample_rate: int) -> np.ndarray:
     return np.convolve(np.sqrt((whole**2).mean(axis=1)), np.ones(8) / 8, "same")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", VOICES)
 @pytest.mark.parametrize("semitones", SEMITONES)
 def test_the_pitch_moves_by_so_many_semitones_and_the_length_stays(
@@ -72,7 +74,8 @@ def test_the_pitch_moves_by_so_many_semitones_and_the_length_stays(
     assert moved == pytest.approx(semitones, abs=0.15)
 
 
-@pytest.mark.parametrize("variant", ["Mike", "m3", "f2"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("variant", some(["Mike", "f2"], of=["Mike", "m3", "f2"]))
 @pytest.mark.parametrize("semitones", SEMITONES)
 def test_the_same_person_speaks(semitones: float, variant: str) -> None:
     """The vocal tract stays: played faster instead, the voice would be another by far more."""
@@ -85,6 +88,7 @@ def test_the_same_person_speaks(semitones: float, variant: str) -> None:
         assert change < 0.75 * np.std(faster - before)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", VOICES)
 @pytest.mark.parametrize("semitones", SEMITONES)
 def test_nothing_clicks_and_nothing_gets_too_loud(semitones: float, variant: str) -> None:
@@ -98,6 +102,7 @@ def test_nothing_clicks_and_nothing_gets_too_loud(semitones: float, variant: str
     assert peaks[1] < 1.25 * peaks[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sample_rate", RATES)
 def test_every_sample_rate_will_do(sample_rate: int) -> None:
     from intone.audio.resample import Resampler
@@ -166,7 +171,7 @@ def test_at_its_own_pitch_audio_is_untouched(sizes: list[int]) -> None:
     assert b"".join(shifter.feed(piece) for piece in pieces(pcm, sizes)) + shifter.finish() == pcm
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(semitones=st.sampled_from([-12.0, -2.5, 4.0, 12.0]), sizes=cuts)
 def test_the_result_does_not_depend_on_the_chunks(semitones: float, sizes: list[int]) -> None:
     pcm = speak()[1][:80_000]

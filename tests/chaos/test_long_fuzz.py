@@ -14,6 +14,7 @@ SECONDS = int(os.environ.get("INTONE_FUZZ_SECONDS", "600"))
 def test_ten_minutes_of_generated_requests_break_nothing(tmp_path):
     server = IntoneServer(tmp_path / "data").start()
     try:
+        assert server.cli("sites", "create", "--domain", "localhost").returncode == 0
         fuzz(server, tmp_path / "report", "--max-time", str(SECONDS), limit_s=SECONDS + 200)
         assert_unharmed(server)
     finally:

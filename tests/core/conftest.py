@@ -52,7 +52,6 @@ def spool(tmp_path):
 @pytest.fixture
 async def provider():
     engine = EspeakProvider(processes=1)
-    await engine.start()
     yield Wrapped(engine)
     await engine.close()
 

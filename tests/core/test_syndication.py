@@ -39,6 +39,12 @@ def test_an_item_without_guid_is_known_by_its_address_and_one_with_neither_is_le
     assert [entry.id for entry in listing.entries] == ["https://blog.example/a"]
 
 
+@pytest.mark.parametrize("guid", ["7", "post-7", "/posts/7", "tag:blog.example,2026:7"])
+def test_a_guid_is_kept_as_the_feed_writes_it_whether_it_is_an_address_or_not(guid):
+    (entry,) = read(rss(f"<item><guid>{guid}</guid><link>/a</link></item>")).entries
+    assert (entry.id, entry.url) == (guid, "https://blog.example/a")
+
+
 def test_an_item_with_no_page_is_read_from_its_description():
     (entry,) = read(
         rss("<item><guid isPermaLink='false'>x</guid><description>All of it.</description></item>")

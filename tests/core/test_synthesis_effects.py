@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from helpers.pitch import median_pitch, semitones_between
+from helpers.thorough import some
 from intone.core.jobs import Order
 from intone.core.routing import Router
 from intone.core.synthesis import Script, Synthesizer
@@ -18,7 +19,10 @@ TEXT = (
 )
 RATE = 24_000
 #: Men and women, low and high; one whose own speeds are far from what they are called.
-VOICES = ["en-us.henry", "en-us.james", "en-us.emma", "en-gb.florence", "en-gb-scotland.isla"]
+VOICES = some(
+    ["en-us.henry", "en-us.emma", "en-gb-scotland.isla"],
+    of=["en-us.henry", "en-us.james", "en-us.emma", "en-gb.florence", "en-gb-scotland.isla"],
+)
 
 
 class Heard(EspeakProvider):
@@ -58,21 +62,23 @@ async def recorded(provider, tmp_path, local_id, **settings) -> bytes:
         return path.read_bytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("local_id", VOICES)
 async def test_the_pitch_moves_and_the_length_stays(engine, tmp_path, local_id) -> None:
     plain = await recorded(engine, tmp_path, local_id)
-    for semitones in (-12.0, -5.0, 3.0, 7.0, 12.0):
+    for semitones in some((-12.0, 3.0, 12.0), of=(-12.0, -5.0, 3.0, 7.0, 12.0)):
         changed = await recorded(engine, tmp_path, local_id, pitch=semitones)
         assert len(changed) == pytest.approx(len(plain), rel=0.02)
         moved = semitones_between(plain, changed, RATE, semitones)
         assert moved == pytest.approx(semitones, abs=0.3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("local_id", VOICES)
 async def test_the_speed_scales_the_length_and_the_pitch_stays(engine, tmp_path, local_id) -> None:
     plain = await recorded(engine, tmp_path, local_id)
     usual = median_pitch(plain, RATE)
-    for speed in (0.5, 0.8, 1.5, 2.0):
+    for speed in some((0.5, 1.5, 2.0), of=(0.5, 0.8, 1.5, 2.0)):
         changed = await recorded(engine, tmp_path, local_id, rate=speed)
         assert len(changed) * speed == pytest.approx(len(plain), rel=0.02)
         assert median_pitch(changed, RATE, usual / 2, usual * 2) == pytest.approx(usual, rel=0.03)

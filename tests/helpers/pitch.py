@@ -23,10 +23,8 @@ def pitch_track(pcm: bytes, sample_rate: int, low: float = 50, high: float = 700
     frames = np.lib.stride_tricks.sliding_window_view(padded, 2 * longest)
     frames = frames[:: round(sample_rate * _FRAME_S)]
     found = np.zeros(len(frames))
-    for number, frame in enumerate(frames):
-        if np.abs(frame).max() < 0.02:
-            continue
-        difference = _difference(frame, longest)
+    loud = np.flatnonzero(np.abs(frames).max(axis=1) >= 0.02)
+    for number, difference in zip(loud, _differences(frames[loud], longest), strict=True):
         normal = difference[1:] * np.arange(1, longest) / (np.cumsum(difference[1:]) + 1e-12)
         below = np.flatnonzero(normal[shortest:-1] < _VOICED)
         if not len(below):
@@ -41,14 +39,14 @@ def pitch_track(pcm: bytes, sample_rate: int, low: float = 50, high: float = 700
     return found
 
 
-def _difference(frame: np.ndarray, longest: int) -> np.ndarray:
-    """How much the first half differs from what comes so many samples later."""
-    spectrum = np.fft.rfft(frame, 2 * len(frame))
-    first = np.fft.rfft(frame[:longest], 2 * len(frame))
-    products = np.fft.irfft(spectrum * first.conj())[:longest]
-    power = np.concatenate(([0.0], np.cumsum(frame**2)))
-    energy = power[longest : 2 * longest] - power[:longest]
-    return energy[0] + energy - 2 * products
+def _differences(frames: np.ndarray, longest: int) -> np.ndarray:
+    """How much the first half of each differs from what comes so many samples later."""
+    # A product with the first half alone goes around the end of a frame at no lag in question.
+    spectrum, first = np.fft.rfft(frames), np.fft.rfft(frames[:, :longest], frames.shape[1])
+    products = np.fft.irfft(spectrum * first.conj(), frames.shape[1])[:, :longest]
+    power = np.cumsum(np.pad(frames**2, ((0, 0), (1, 0))), axis=1)
+    energy = power[:, longest : 2 * longest] - power[:, :longest]
+    return energy[:, :1] + energy - 2 * products
 
 
 def median_pitch(pcm: bytes, sample_rate: int, low: float = 50, high: float = 700) -> float:

@@ -13,10 +13,20 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from intone.storage.migrate import migrate
+from intone.storage.migrate import HEAD, migrate
 
 #: Durability is the server's own business; here nothing needs to survive a power cut.
-_SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+_SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "max_wal_size=256MB",
+    "max_connections=200",
+    "listen_addresses=",
+)
+_TABLES = """
+SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+"""
 
 
 def missing() -> str | None:
@@ -76,6 +86,30 @@ def migrated_database(server: str) -> Iterator[str]:
         with psycopg.connect(url, autocommit=True) as connection:
             migrate(connection, "postgresql")
         yield url
+
+
+def empty(url: str) -> None:
+    """Make a database with the whole schema as new: end its connections, delete its rows.
+
+    That takes a tenth of the time in which a database is made. What the queue has installed stays.
+    """
+    from intone.storage.tables import metadata  # with SQLAlchemy, which most tests do without
+
+    # Those that point at others first.
+    ours = [table.name for table in reversed(metadata.sorted_tables)]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        found = {name for (name,) in connection.execute(_TABLES)}
+        queues = {name for name in found if name.startswith("pgqueuer")}
+        (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        assert (found - queues, revision) == ({*ours, "alembic_version"}, HEAD), (
+            "a test that changes the schema takes `own_postgres_database_url`"
+        )
+        connection.execute("; ".join(f"DELETE FROM {name}" for name in (*ours, *queues)))
+        connection.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
 
 
 def _start() -> Path:

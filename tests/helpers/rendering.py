@@ -14,7 +14,10 @@ SENTENCES = "This is a sentence that takes a while to say. " * 40
 
 
 class Wrapped(Provider):
-    """The real engine behind a provider that can be made to fail, to wait or to break."""
+    """The real engine behind a provider that can be made to fail, to wait or to break.
+
+    Its process is started when it is first to speak: many tests never come so far.
+    """
 
     name = "espeak"
 
@@ -26,6 +29,7 @@ class Wrapped(Provider):
         self.open.set()
         self.asked = asyncio.Event()
         self.spoken = 0
+        self._is_started = False
 
     def voices(self) -> Sequence[PresetVoice]:
         return self._inner.voices()
@@ -37,6 +41,9 @@ class Wrapped(Provider):
         if self.spoken:  # the first segment always gets through
             await self.open.wait()
         self.spoken += 1
+        if not self._is_started:
+            self._is_started = True
+            await self._inner.start()
         async for chunk in self._inner.synthesize(request):
             yield chunk
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.sound import SAMPLE_RATE, Sound, listen
+from helpers.thorough import some
 from intone.errors import ProviderRejectedError
 from intone.providers.base import Provider, SpeechRequest
 from intone.providers.engines.espeak_voices import ENGINE_VERSION
@@ -29,7 +30,7 @@ STEADY = "en-us.caleb"
 
 @pytest.fixture
 async def espeak() -> AsyncIterator[Provider]:
-    provider = create_providers(processes=2)["espeak"]
+    provider = create_providers(processes=1)["espeak"]
     await provider.start()
     yield provider
     await provider.close()
@@ -48,7 +49,11 @@ async def hear(provider: Provider, *args, **changes) -> Sound:
     return listen(await say(provider, *args, **changes))
 
 
-@pytest.mark.parametrize("sample_rate", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "sample_rate",
+    some([8_000, 22_050, 48_000], of=[8_000, 16_000, 22_050, 24_000, 44_100, 48_000]),
+)
 async def test_every_sample_rate_carries_the_same_speech(
     espeak: Provider, sample_rate: int
 ) -> None:
@@ -62,7 +67,8 @@ async def test_every_sample_rate_carries_the_same_speech(
     assert levels[1] > 0.05 * 32768
 
 
-@pytest.mark.parametrize("rate", [0.5, 0.75, 1.25, 1.5, 2.0])
+@pytest.mark.thorough
+@pytest.mark.parametrize("rate", some([0.5, 1.25, 2.0], of=[0.5, 0.75, 1.25, 1.5, 2.0]))
 @pytest.mark.parametrize("voice", ["en-us.emma", "en-us.henry", "en-gb.oliver"])
 async def test_the_rate_changes_the_duration_in_proportion(
     espeak: Provider, rate: float, voice: str

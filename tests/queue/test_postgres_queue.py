@@ -16,8 +16,9 @@ pytestmark = pytest.mark.requires("postgres")
 
 
 @pytest.fixture
-async def database(postgres_database_url):
-    database = PostgresDatabase(postgres_database_url)
+async def database(own_postgres_database_url):
+    """A database in which no queue was ever started."""
+    database = PostgresDatabase(own_postgres_database_url)
     await database.start()
     yield database
     await database.close()
@@ -32,9 +33,9 @@ async def queue(database):
 
 
 @pytest.fixture
-async def connection(postgres_database_url):
+async def connection(own_postgres_database_url):
     async with await psycopg.AsyncConnection.connect(
-        postgres_database_url, autocommit=True
+        own_postgres_database_url, autocommit=True
     ) as connection:
         yield connection
 

@@ -66,12 +66,14 @@ def test_on_sqlite_the_migrations_make_exactly_the_tables():
 
 
 @pytest.mark.requires("postgres")
-def test_on_postgresql_the_migrations_make_exactly_the_tables(postgres_url, postgres_database_url):
+def test_on_postgresql_the_migrations_make_exactly_the_tables(
+    postgres_url, own_postgres_database_url
+):
     with postgres.new_database(postgres_url) as url:
         engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
         metadata.create_all(engine)
         engine.dispose()
-        assert postgres_schema(postgres_database_url) == postgres_schema(url)
+        assert postgres_schema(own_postgres_database_url) == postgres_schema(url)
 
 
 def test_the_known_head_is_the_last_migration():
@@ -115,6 +117,12 @@ print(sorted({"alembic", "sqlalchemy", "psycopg"} & set(sys.modules)))
     url = f"sqlite:///{tmp_path}/intone.db"
     ended = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True)
     assert (ended.stdout.strip(), ended.stderr) == ("[]", "")
+
+
+@pytest.fixture
+def postgres_database_url(own_postgres_database_url):
+    """The schema is changed here."""
+    return own_postgres_database_url
 
 
 async def test_a_schema_from_the_future_is_refused(database_url):

@@ -1,5 +1,6 @@
 """A database of an older Intone, with what was in it, serves the new one."""
 
+import pytest
 import sqlalchemy
 from alembic import command
 
@@ -23,6 +24,12 @@ VALUES ('g', 'w', 'wallet', 500, 'cli', 1);
 INSERT INTO holds (id, workspace_id, meter, amount, state, created_at)
 VALUES ('h', 'w', 'characters', 40, 'open', 1)
 """
+
+
+@pytest.fixture
+def postgres_database_url(own_postgres_database_url):
+    """The schema is changed here."""
+    return own_postgres_database_url
 
 
 def make_first(url, secret):

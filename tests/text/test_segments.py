@@ -9,6 +9,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.thorough import examples
 from intone.text.segments import Segment, pause_at, split
 
 LANGUAGES = ["en", "en-GB", "es", "fr", "de", "ja", "ar", "xx"]
@@ -29,7 +30,7 @@ def speakable(text: str) -> str:
     return "".join(regex.findall(r"[\p{L}\p{N}]", text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(TEXTS, st.sampled_from(LANGUAGES))
 def test_every_letter_and_digit_lies_in_exactly_one_segment_in_order(text, language):
     segments = list(split(text, language))
@@ -38,7 +39,7 @@ def test_every_letter_and_digit_lies_in_exactly_one_segment_in_order(text, langu
     assert speakable("".join(text[s.start : s.end] for s in segments)) == speakable(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(TEXTS, st.sampled_from(LANGUAGES))
 def test_a_segment_is_what_is_written_there_and_clean_where_it_is_spoken(text, language):
     for number, segment in enumerate(split(text, language)):
@@ -51,7 +52,7 @@ def test_a_segment_is_what_is_written_there_and_clean_where_it_is_spoken(text, l
         assert segment.spoken == " ".join(segment.spoken.split())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS, st.integers(20, 120), st.integers(120, 500), st.integers(200, 2000))
 def test_limits_hold_whatever_the_text(text, first, limit, most):
     for segment in split(text, "en", first_limit=first, limit=limit, max_characters=most):
@@ -161,9 +162,9 @@ def test_every_script_has_its_sentences():
 @pytest.mark.parametrize(
     "text",
     [
-        "." * 100_000, "\n" * 100_000, "a" * 1_000_000, "9" * 200_000, "." * 100_000 + "end",
-        "a\n\n" * 50_000, "\u202eאב abc " * 20_000, "(" * 100_000 + "x", "1," * 100_000, "👍" * 50_000 + "a",
-        "\u0301" * 50_000 + "a", "A. " * 50_000, "\ud800a" * 10_000, '"' * 50_001 + "a", "\x00a" * 1000,
+        "." * 100_000, "\n" * 100_000, "a" * 200_000, "9" * 50_000, "." * 100_000 + "end",
+        "a\n\n" * 20_000, "\u202eאב abc " * 20_000, "(" * 100_000 + "x", "1," * 30_000, "👍" * 50_000 + "a",
+        "\u0301" * 50_000 + "a", "A. " * 20_000, "\ud800a" * 10_000, '"' * 50_001 + "a", "\x00a" * 1000,
     ],
     ids=lambda text: f"{text[:3]!r}x{len(text)}",
 )  # fmt: skip
@@ -173,7 +174,7 @@ def test_pathological_texts_keep_every_letter(text):
 
 
 def test_splitting_is_lazy_and_holds_little_memory():
-    text = "The quick brown fox jumps over the lazy dog, again and again. " * 16_000
+    text = "The quick brown fox jumps over the lazy dog, again and again. " * 4_000
     next(split(text, "en"))  # imports and caches are not counted
     tracemalloc.start()
     try:
@@ -183,7 +184,7 @@ def test_splitting_is_lazy_and_holds_little_memory():
     finally:
         tracemalloc.stop()
     assert isinstance(first, Segment)
-    assert count > 1000
+    assert count > 500
     # The one paragraph is read line by line, and this text is one line: twice its size is enough.
     assert peak < 2 * len(text)
 

@@ -53,6 +53,8 @@ class StoredAudio:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Who may keep it, and for how long.
     cache: str = "private"
+    #: Whether a browser is to save it and not to play it.
+    is_download: bool = False
 
 
 async def stored_response(
@@ -77,7 +79,7 @@ async def stored_response(
     etag = f'"{audio.etag}"'
     headers = {
         **audio.headers,
-        **_file_headers(audio.filename),
+        **_file_headers(audio.filename, "attachment" if audio.is_download else "inline"),
         "etag": etag,
         "accept-ranges": "bytes",
         "cache-control": audio.cache,
@@ -132,9 +134,10 @@ async def live_response(
     )
 
 
-def _file_headers(filename: str) -> dict[str, str]:
+def _file_headers(filename: str, disposition: str = "inline") -> dict[str, str]:
+    """How a file is called (RFC 6266), also for clients that know ASCII alone."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", filename)
-    disposition = f'inline; filename="{plain}"'
+    disposition += f'; filename="{plain}"'
     if plain != filename:
         disposition += f"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
     return {"content-disposition": disposition, "content-security-policy": _POLICY}

@@ -58,6 +58,7 @@ async def create(
     workspace: Workspace = "default",
     name: Name = "unnamed",
     scopes: Scopes = "speak",
+    site: Site = None,
     requests_per_minute: RequestsPerMinute = None,
     max_concurrency: MaxConcurrency = None,
     daily_usd: DailyUsd = None,
@@ -72,7 +73,7 @@ async def create(
     given = _given(requests_per_minute, max_concurrency, daily_usd, monthly_usd)
     limits = replace(NO_LIMITS, **given)
     chosen = settings(data_dir=data_dir)
-    new = await in_database(chosen, _create, workspace, name, listed(scopes), limits)
+    new = await in_database(chosen, _create, workspace, name, listed(scopes), limits, site)
     _show_new(new, as_json=as_json)
 
 
@@ -196,11 +197,18 @@ async def revoke(
 
 
 def _create(
-    tx: Transaction, workspace: str, name: str, scopes: Sequence[str], limits: KeyLimits
+    tx: Transaction,
+    workspace: str,
+    name: str,
+    scopes: Sequence[str],
+    limits: KeyLimits,
+    site: str | None,
 ) -> NewKey:
     from intone.core import keys, workspaces
 
-    return keys.create(tx, workspaces.find(tx, workspace).id, name, scopes, limits=limits)
+    owner = workspaces.find(tx, workspace).id
+    site_id = _site_id(tx, site, owner)
+    return keys.create(tx, owner, name, scopes, limits=limits, site_id=site_id)
 
 
 def _limit(tx: Transaction, key_id: str, given: dict[str, Any]) -> Key:
@@ -218,11 +226,17 @@ def _import(
     secret: str,
     site: str | None,
 ) -> NewKey:
-    from intone.core import keys, sites, workspaces
+    from intone.core import keys, workspaces
 
     owner = workspaces.find(tx, workspace).id
-    site_id = None if site is None else sites.find(tx, site, owner).id
+    site_id = _site_id(tx, site, owner)
     return keys.import_key(tx, owner, name, scopes, secret, site_id=site_id)
+
+
+def _site_id(tx: Transaction, site: str | None, workspace_id: str) -> str | None:
+    from intone.core import sites
+
+    return None if site is None else sites.find(tx, site, workspace_id).id
 
 
 def _list(tx: Transaction, workspace: str | None) -> list[Key]:

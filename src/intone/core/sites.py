@@ -209,10 +209,10 @@ def find(tx: Transaction, name: str, workspace_id: str | None = None) -> Site:
     Raises:
         NotFoundError: There is none, or it is another workspace's.
     """
-    name = name.strip()
+    name, row = name.strip(), None
     if name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER:
         row = tx.one(f"SELECT {_FIELDS} FROM sites WHERE number = :number", number=int(name))
-    else:
+    elif name.isprintable():  # PostgreSQL cannot be asked about a NUL
         row = tx.one(f"SELECT {_FIELDS} FROM sites WHERE id = :id", id=name.lower())
     site = _by_domain(tx, name) if row is None else _site(tx, row)
     if site is None or workspace_id not in {None, site.workspace_id}:

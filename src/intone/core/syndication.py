@@ -185,10 +185,14 @@ def _sitemap_entries(found: Iterable[Mapping[str, str | None]]) -> Iterable[Entr
 def _feed(body: bytes, url: str, content_type: str) -> Listing:
     _check_feed(body)
     import feedparser  # late: it takes a tenth of a second
+    from feedparser.api import LooseFeedParser
 
     headers = {"content-location": url}
     if content_type:
         headers["content-type"] = content_type
+    # An id is compared letter by letter (RFC 4287 §4.2.6.1): `7` is not to become an address. All
+    # parsers share this set.
+    LooseFeedParser.can_be_relative_uri.discard("id")
     # What posts say is read by our own reader of HTML, which has to see all of it.
     feed = feedparser.parse(
         body, response_headers=headers, sanitize_html=False, resolve_relative_uris=False

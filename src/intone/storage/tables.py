@@ -496,7 +496,7 @@ post_takes = Table(
     ),
     Column("voice", Text, primary_key=True),  # slug
     Column("job_id", Text, nullable=False, index=True),
-    Column("ready_job_id", Text),
+    Column("ready_job_id", Text, index=True),
     Column("created_at", BigInteger, nullable=False),
 )
 

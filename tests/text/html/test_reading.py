@@ -102,6 +102,10 @@ def test_a_class_of_the_article_itself_leaves_nothing_out():
         ("Water<sup class=reference><a href='#cite_note-3'>[3]</a></sup> flows.", "Water flows."),
         ("Water<a href='/post#fn-2'>2</a> flows.", "Water flows."),
         ("Water<sup>[4]</sup> and ice<sup>*</sup>.", "Water and ice."),
+        (
+            "<p>Water.<sup>12</sup> <q>Ice,</q><sup>3</sup> (a + b)<sup>2</sup></p>",
+            "Water. “Ice,” (a + b)²",
+        ),
         ("<p>The note. <a href='#fnref1'>↩</a></p>", "The note."),
         (
             "10<sup>6</sup> m<sup>2</sup>, the 1<sup>st</sup>, H<sub>2</sub>O",

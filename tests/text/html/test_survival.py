@@ -114,6 +114,14 @@ def test_words_beyond_any_depth_are_read():
     assert text.split() == ["one", "two", "three"]
 
 
+def test_scripts_styles_and_comments_are_not_read_at_any_depth():
+    unseen = "<STYLE>.a{b:c}</style><!-- <b>no</b> --><script type=x>if (a<b) no()</script >"
+    text = read_html("<div>" * 5_000 + f"one {unseen} two {unseen * 500} three", "en").text
+    assert text.split() == ["one", "two", "three"]
+    rest = "<script>" + "<style><!-- no" * 50_000
+    assert read_html("<div>" * 5_000 + "one " + rest, "en").text == "one"
+
+
 def test_what_is_hidden_stays_so_at_any_depth():
     assert read_html("<p>a</p><div hidden>" + "<div>" * 5_000 + "secret", "en").text == "a"
 

@@ -32,6 +32,7 @@ from intone.api.posts.figure_schemas import (
 from intone.api.posts.figures_csv import csv_lines
 from intone.api.posts.gate import by_key, core_of
 from intone.api.posts.paths import FIGURES, sent_post_id
+from intone.api.posts.requests import read_language
 from intone.api.queries import refuse_repeated
 from intone.api.replies import JsonReply
 from intone.core import figures, sites
@@ -84,6 +85,7 @@ SiteName = Annotated[
 Language = Annotated[
     str | None, QueryParameter(max_length=35, description="Only posts in this language.")
 ]
+Lang = Annotated[str | None, QueryParameter(description="The same, by its other name.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ async def by_post(
     to: To = None,
     site: SiteName = None,
     language: Language = None,
+    lang: Lang = None,
     sort: Annotated[
         Sorting, QueryParameter(description="The figure that orders the posts, largest first.")
     ] = "plays",
@@ -118,7 +121,7 @@ async def by_post(
     ] = None,
 ) -> ASGIResponse:
     """Posts of which anything was counted. `Accept: text/csv` asks for all of them as a file."""
-    core, selection = await _selected(request, from_, to, site, language)
+    core, selection = await _selected(request, from_, to, site, language or lang)
     if request.accept.best_match(["application/json", documentation.CSV]) == documentation.CSV:
         return await _file(core.database, selection)
     page = _Page(sort, limit, _rank(cursor))
@@ -148,9 +151,10 @@ async def as_file(
     to: To = None,
     site: SiteName = None,
     language: Language = None,
+    lang: Lang = None,
 ) -> ASGIResponse:
     """All posts of which anything was counted, newest first, for a spreadsheet."""
-    core, selection = await _selected(request, from_, to, site, language)
+    core, selection = await _selected(request, from_, to, site, language or lang)
     return await _file(core.database, selection)
 
 
@@ -174,12 +178,15 @@ async def by_day(
     from_: From = None,
     to: To = None,
     site: SiteName = None,
-    language: Annotated[str, QueryParameter(max_length=35, description="The post's.")] = "en",
+    language: Annotated[
+        str | None, QueryParameter(max_length=35, description="The post's; `en` by default.")
+    ] = None,
+    lang: Lang = None,
 ) -> PostDaysReply:
     """Every day of the period, those without a listener as well."""
     sent = sent_post_id(request, FIGURES)
     refuse_controls("post_id", sent)
-    core, selection = await _selected(request, from_, to, site, language)
+    core, selection = await _selected(request, from_, to, site, language or lang or "en")
     post, days = await core.database.read(figures.by_day, selection, sent.strip())
     data = PostDays(
         first=day_of(selection.first),
@@ -204,14 +211,12 @@ async def _selected(
         raise InvalidInputError("from: this is after the last day (to).")
     if (last - first).days >= _MOST_DAYS:
         raise InvalidInputError(f"from: a period has at most {_MOST_DAYS} days.")
-    if language is not None:
-        refuse_controls("language", language)
     selection = Selection(
         workspace_id=principal.workspace_id,
         first=(first - _EPOCH).days,
         last=(last - _EPOCH).days,
         site_id=await _site_id(core.database, principal, site),
-        language=None if language is None else language.lower(),
+        language=None if language is None else read_language(language),
     )
     return core, selection
 

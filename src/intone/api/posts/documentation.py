@@ -29,6 +29,7 @@ from intone.api.posts.schemas import (
     VoiceBody,
 )
 from intone.errors import (
+    ForbiddenError,
     NotFoundError,
     PolicyBlockedError,
     PostLimitError,
@@ -93,6 +94,7 @@ _READY: Final = replace(
 _STATUS: Final = PostStatus(
     status="ready", progress_percent=100, audio_url=_URL, duration_seconds=142
 )
+_NO_SITE: Final = NotFoundError("There is no site 'blog.example'; see `intone sites list`.")
 _ARTICLE: Final = (
     "<h1>On listening</h1><p>Some people read with their ears: on the way to work, over the"
     " dishes, or because their eyes are tired.</p>"
@@ -124,11 +126,13 @@ GENERATE = describe(
         PostLimitError("Monthly post limit reached"),
         QuotaExceededError(),
         PolicyBlockedError(),
+        _NO_SITE,
     ],
 )
 STATUS = describe({200: _answer("How far it has come.", PostStatusReply(data=_STATUS))})
 LIST = describe(
-    {200: _answer("A page.", PostListReply(data=PostList(items=[_READY], next_cursor=None)))}
+    {200: _answer("A page.", PostListReply(data=PostList(items=[_READY], next_cursor=None)))},
+    errors=[_NO_SITE],
 )
 DELETE = describe({200: _answer("It is gone.", DeletedReply(data=DeletedPosts(deleted=1)))})
 ROTATE = describe(
@@ -210,6 +214,7 @@ FILE = describe(
         request_header("If-Range", "Heed the range only if it is still this.", f'"{_ETAG}"'),
     ],
     errors=[
+        ForbiddenError("This site does not offer its audio for download."),
         NotFoundError("There is no such audio, or it is not ready."),
         RangeNotSatisfiableError("The range lies behind the end.", total=60_000),
         UnavailableError(),

@@ -26,12 +26,13 @@ from intone.api.openapi import operation_id
 from intone.api.posts.errors import SubscriptionInactiveError
 from intone.api.posts.gate import by_domain, core_of, site_of
 from intone.api.posts.mapping import audio_path
+from intone.api.posts.requests import read_language
 from intone.api.posts.transcripts import transcript_path
 from intone.api.queries import refuse_repeated
 from intone.audio.formats import FORMATS
 from intone.core.feed import Episode, Podcast, Transcript, feed_xml, http_date
 from intone.core.posts import ready_posts
-from intone.errors import NotFoundError
+from intone.errors import NotFoundError, RateLimitedError, UnavailableError
 
 if TYPE_CHECKING:
     from intone.core.posts import Post
@@ -76,6 +77,8 @@ _VALIDATORS: Final = {
         errors=[
             NotFoundError("No site here has the domain 'blog.example'."),
             SubscriptionInactiveError("Subscription inactive"),
+            RateLimitedError("More than 60 requests in a minute; wait before the next one."),
+            UnavailableError(),
         ],
     ),
 )
@@ -92,13 +95,16 @@ async def feed(
         str | None,
         QueryParameter(max_length=35, description="Only posts in this language: ISO 639-1."),
     ] = None,
+    lang: Annotated[str | None, QueryParameter(description="The same, by its other name.")] = None,
 ) -> ASGIResponse:
     """RSS 2.0 with Apple's and Podcasting 2.0's tags: an episode a post that can be heard."""
     refuse_repeated(request)
     site = site_of(request)
     core = core_of(request)
-    posts = await core.database.read(ready_posts, site.id, _MOST_EPISODES, language)
-    podcast = _podcast(server_url(request), site, posts, language)
+    said = language or lang
+    only = None if said is None else read_language(said)
+    posts = await core.database.read(ready_posts, site.id, _MOST_EPISODES, only)
+    podcast = _podcast(server_url(request), site, posts, only)
     document = await asyncio.to_thread(feed_xml, podcast)
     return _answer(request, document, http_date(podcast.changed_at))
 

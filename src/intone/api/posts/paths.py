@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Scope = Any
 
-__all__ = ["AUDIO", "FIGURES", "PostPaths", "sent_post_id"]
+__all__ = ["AUDIO", "FIGURES", "PostPaths", "known_post_id", "sent_post_id"]
 
 AUDIO: Final = "/v1/audio/"
 FIGURES: Final = "/v1/analytics/posts/"
@@ -41,9 +41,20 @@ def sent_post_id(request: Request[Any, Any, Any], before: str, behind: str = "")
     raw: bytes = request.scope["raw_path"].partition(b"?")[0].rstrip(b"/")
     sent = raw[raw.index(before.encode()) + len(before) : len(raw) - len(behind)]
     try:
-        return unquote_to_bytes(sent).decode()
+        return known_post_id(unquote_to_bytes(sent).decode())
     except UnicodeDecodeError:
         raise NotFoundError("There is no such post.") from None
+
+
+def known_post_id(said: str) -> str:
+    """An id that some post may have; PostgreSQL cannot even be asked about others.
+
+    Raises:
+        NotFoundError: It holds a NUL.
+    """
+    if "\0" in said:
+        raise NotFoundError("There is no such post.")
+    return said
 
 
 class PostPaths:

@@ -12,6 +12,7 @@ from intone.api.posts import documentation
 from intone.api.posts.errors import InvalidFieldsError
 from intone.api.posts.gate import by_domain, core_of, site_of
 from intone.api.posts.mapping import public_post, public_status, site_voices
+from intone.api.posts.paths import known_post_id
 from intone.api.posts.requests import read_language
 from intone.api.posts.schemas import (
     PostStatusReply,
@@ -133,7 +134,7 @@ async def _find(
         if voice is None:
             raise NotFoundError("There is no voice of this id.")
         slug = voice.slug
-    return await posts.find_for_reader(site, post_id, read_language(language), slug)
+    return await posts.find_for_reader(site, known_post_id(post_id), read_language(language), slug)
 
 
 PUBLIC_ROUTES = [audio, status, voices]

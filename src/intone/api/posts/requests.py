@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -98,9 +99,14 @@ class _Reading:
             return None
         if longest is not None and len(value) > longest:
             self.refuse(name, f"{{}} must not be greater than {longest:,} characters.")
-        elif longest is not None and not value.isprintable():
+        elif longest is not None and not all(map(_is_printable, value)):
             self.refuse(name, "{} must hold printable characters alone.")
         return value
+
+
+def _is_printable(character: str) -> bool:
+    """As Unicode has it, and with every space and what joins letters or pictures together."""
+    return character.isprintable() or unicodedata.category(character) in {"Zs", "Cf"}
 
 
 def read_fields(body: Generate) -> Fields:
@@ -122,7 +128,7 @@ def read_fields(body: Generate) -> Fields:
     voice = body.voice_id
     if voice is not None and (not _is_integer(voice) or not 0 < voice < _MOST_VOICES):
         reading.refuse("voice_id", "{} must be an integer, the id of a voice.")
-    site = body.site
+    site = None if body.site == "" else body.site
     if site is not None and not _is_integer(site) and not isinstance(site, str):
         reading.refuse("site", "{} must be the domain or the number of a site.")
     if body.force is not None and not isinstance(body.force, bool):
@@ -173,8 +179,10 @@ async def post_request(posts: Posts, site: Site, fields: Fields) -> PostRequest:
     voice = await _voice(posts, site, fields, errors)
     text, stretches = await asyncio.to_thread(_readable, fields.content, fields.language, site)
     characters = len(" ".join(text.split()))
-    if characters < SHORTEST_TEXT or not any(map(str.isalnum, text)):
+    if characters < SHORTEST_TEXT:
         errors["content"] = [_too_short(fields.content, characters)]
+    elif not any(map(str.isalnum, text)):
+        errors["content"] = ["The content field must hold words; there is nothing to read aloud."]
     elif len(text) > LONGEST_TEXT:
         sentence = (
             f"The content field must not be greater than {LONGEST_TEXT:,} characters when its"

@@ -13,7 +13,7 @@ from intone.api.bodies import read_json
 from intone.api.posts import documentation
 from intone.api.posts.gate import by_key, core_of, key_site
 from intone.api.posts.mapping import STATES, post_audio, post_status
-from intone.api.posts.paths import AUDIO, sent_post_id
+from intone.api.posts.paths import AUDIO, known_post_id, sent_post_id
 from intone.api.posts.requests import Generate, post_request, read_fields, read_language
 from intone.api.posts.schemas import (
     DeletedPosts,
@@ -126,7 +126,7 @@ async def list_(
         before=_number(cursor),
         states=STATES[status] if status else (),
         language=None if said is None else read_language(said),
-        post_id=post_id,
+        post_id=None if post_id is None else known_post_id(post_id),
     )
     items = [await post_audio(request, core.posts, one) for one in found[:limit]]
     more = str(found[limit - 1].number) if len(found) > limit else None

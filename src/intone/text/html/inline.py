@@ -47,7 +47,11 @@ def _end_superscript(page: Page, element: Open) -> None:
     if notes.is_raised_mark(text, element.attributes):
         page.script.drop(element.start)
     elif text.isascii() and text.isdigit():
-        page.script.replace(element.start, text.translate(notes.RAISED))
+        before = page.script.words(max(element.start - 1, 0), element.start)
+        if before.endswith(notes.BEHIND):
+            page.script.drop(element.start)
+        else:
+            page.script.replace(element.start, text.translate(notes.RAISED))
 
 
 def _start_abbreviation(page: Page, attributes: Mapping[str, str]) -> None:

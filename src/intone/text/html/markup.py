@@ -31,6 +31,10 @@ _PARAGRAPHS = re.compile(r"<(?:p|br|div|section|article|td)\b", re.IGNORECASE)
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _UNSPEAKABLE = re.compile("[\x00\ud800-\udfff]")
 _TAG = re.compile(r"<[^<>]*+>?")
+#: Where what nobody sees begins or ends; a tag's name is the group.
+_UNSEEN = re.compile(
+    r"<!--|-->|</?(script|style|template|noscript|textarea|svg)\b[^<>]*+>?", re.IGNORECASE
+)
 
 
 def looks_like_html(content: str) -> bool:
@@ -66,5 +70,17 @@ def mend(html: str) -> str:
 
 
 def words_only(html: str) -> str:
-    """Leave out whatever stands in angle brackets, without understanding it."""
-    return _TAG.sub(" ", html)
+    """Leave out whatever stands in angle brackets, with scripts, styles and comments."""
+    seen: list[str] = []
+    start, unseen = 0, ""
+    for found in _UNSEEN.finditer(html):
+        mark = (found[1] or "--").lower()
+        is_end = found[0].startswith(("</", "-->"))
+        if not unseen and not is_end:
+            seen.append(html[start : found.start()])
+            unseen = mark
+        elif is_end and mark == unseen:
+            start, unseen = found.end(), ""
+    if not unseen:
+        seen.append(html[start:])
+    return _TAG.sub(" ", " ".join(seen))

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LONGEST_MARK", "RAISED", "has_label", "is_expansion", "is_mark", "is_raised_mark"]
+__all__ = [
+    "BEHIND",
+    "LONGEST_MARK",
+    "RAISED",
+    "has_label",
+    "is_expansion",
+    "is_mark",
+    "is_raised_mark",
+]
 
 #: In characters.
 LONGEST_MARK = 24
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+#: Behind these raised digits are a note's; behind letters, digits and brackets an exponent.
+BEHIND = tuple('.,;:!?…"”»。，')
 
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _SHORT = re.compile(r"\W*(?:\d{1,4}|[a-zA-Z]|[ivxIVX]{1,5})\W*")
