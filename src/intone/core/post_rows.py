@@ -90,6 +90,9 @@ class Post:
     ready: ReadyTake | None
 
 
+#: Milliseconds for which a recording that was replaced can still be heard: who is amid it goes on.
+_STILL_HEARD_MS: Final = 3_600_000
+
 _SELECT = f"""
 SELECT p.number, p.site_id, p.workspace_id, p.post_id, p.language, p.title, p.url,
   COALESCE(t.voice, p.voice) AS voice, p.created_at, p.updated_at,
@@ -158,23 +161,25 @@ VALUES (:number, :voice, :job_id, :now)
 ON CONFLICT (post_number, voice) DO UPDATE SET job_id = excluded.job_id, ready_job_id = NULL
 """
 _TAKE_OF = """
-SELECT t.post_number, t.voice, t.ready_job_id, p.voice AS own_voice
+SELECT t.post_number, t.voice, t.ready_job_id, t.replaced_job_id, p.voice AS own_voice
 FROM post_takes t JOIN posts p ON p.number = t.post_number WHERE t.job_id = :job_id
 """
 _JOBS_OF_SITE = """
 SELECT j.id FROM posts p JOIN post_takes t ON t.post_number = p.number
-JOIN jobs j ON j.id = t.job_id OR j.id = t.ready_job_id
+JOIN jobs j ON j.id IN (t.job_id, t.ready_job_id, t.replaced_job_id)
 WHERE p.site_id = :site_id
 """
-_TAKES = "SELECT voice, job_id, ready_job_id FROM post_takes WHERE post_number = :number"
+_TAKES = """
+SELECT voice, job_id, ready_job_id, replaced_job_id FROM post_takes WHERE post_number = :number
+"""
 _TAKES_IN_VOICE = """
-SELECT p.number, t.job_id, t.ready_job_id FROM posts p
+SELECT p.number, t.job_id, t.ready_job_id, t.replaced_job_id FROM posts p
 JOIN post_takes t ON t.post_number = p.number AND t.voice = :voice
 WHERE p.workspace_id = :workspace_id
 """
 _EXPIRE = """
-UPDATE jobs SET expires_at = :now WHERE id = :id AND ended_at IS NOT NULL
-  AND (expires_at IS NULL OR expires_at > :now)
+UPDATE jobs SET expires_at = :at WHERE id = :id AND ended_at IS NOT NULL
+  AND (expires_at IS NULL OR expires_at > :at)
 """
 
 
@@ -320,6 +325,7 @@ def add_take(tx: Transaction, number: int, voice: str, job_id: str) -> None:
 def take_ended(tx: Transaction, queue: Queue, job: Job) -> None:
     """Serve a job that has ended ready, and let those go that it replaces.
 
+    The one that was served until now can be heard for another hour, by who is amid it.
     Recordings of the post in other voices are of its text before; where it is the post's own
     voice that has ended, they go as well, and are made anew when a reader asks for them.
     """
@@ -330,11 +336,11 @@ def take_ended(tx: Transaction, queue: Queue, job: Job) -> None:
     if job.state != "ready":
         return
     number, now = take["post_number"], now_ms()
-    gone = {take["ready_job_id"]}
+    gone, replaced = {take["replaced_job_id"]}, take["ready_job_id"]
     if take["voice"] == take["own_voice"]:
         for other in tx.all(_TAKES, number=number):
             if other["voice"] != take["voice"]:
-                gone |= {other["job_id"], other["ready_job_id"]}
+                gone |= _jobs_of(other)
         tx.execute(
             "DELETE FROM post_takes WHERE post_number = :number AND voice <> :voice",
             number=number,
@@ -343,8 +349,15 @@ def take_ended(tx: Transaction, queue: Queue, job: Job) -> None:
         tx.execute(
             "UPDATE posts SET updated_at = :now WHERE number = :number", number=number, now=now
         )
-    tx.execute("UPDATE post_takes SET ready_job_id = :job_id WHERE job_id = :job_id", job_id=job.id)
-    for old in gone - {None, job.id}:
+    tx.execute(
+        "UPDATE post_takes SET ready_job_id = :job_id, replaced_job_id = :replaced"
+        " WHERE job_id = :job_id",
+        job_id=job.id,
+        replaced=replaced,
+    )
+    if replaced is not None:
+        tx.execute(_EXPIRE, id=replaced, at=now + _STILL_HEARD_MS)
+    for old in gone - {None, replaced, job.id}:
         retire(tx, queue, job.workspace_id, old)
 
 
@@ -354,13 +367,13 @@ def retire(tx: Transaction, queue: Queue, workspace_id: str, job_id: str) -> Non
         jobs.cancel(tx, queue, workspace_id, job_id)
     except NotFoundError:  # it was before
         return
-    tx.execute(_EXPIRE, id=job_id, now=now_ms())
+    tx.execute(_EXPIRE, id=job_id, at=now_ms())
 
 
 def delete(tx: Transaction, queue: Queue, post: Post) -> None:
     """Delete a post with its audio in every voice and its figures."""
     for take in tx.all(_TAKES, number=post.number):
-        for job_id in {take["job_id"], take["ready_job_id"]} - {None}:
+        for job_id in _jobs_of(take):
             retire(tx, queue, post.workspace_id, job_id)
     tx.execute("DELETE FROM posts WHERE number = :number", number=post.number)  # and what is its
 
@@ -378,13 +391,17 @@ def drop_voice(tx: Transaction, queue: Queue, workspace_id: str, voice: str) -> 
     A post of its own has no audio until its publisher sends it again.
     """
     for take in tx.all(_TAKES_IN_VOICE, workspace_id=workspace_id, voice=voice):
-        for job_id in {take["job_id"], take["ready_job_id"]} - {None}:
+        for job_id in _jobs_of(take):
             retire(tx, queue, workspace_id, job_id)
         tx.execute(
             "DELETE FROM post_takes WHERE post_number = :number AND voice = :voice",
             number=take["number"],
             voice=voice,
         )
+
+
+def _jobs_of(take: Row) -> set[str]:
+    return {take["job_id"], take["ready_job_id"], take["replaced_job_id"]} - {None}
 
 
 def _post(row: Row, voice: str | None = None) -> Post:

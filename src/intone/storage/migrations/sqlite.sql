@@ -441,6 +441,7 @@ CREATE TABLE post_takes (
 	voice TEXT NOT NULL, 
 	job_id TEXT NOT NULL, 
 	ready_job_id TEXT, 
+	replaced_job_id TEXT, 
 	created_at BIGINT NOT NULL, 
 	CONSTRAINT pk_post_takes PRIMARY KEY (post_number, voice), 
 	CONSTRAINT fk_post_takes_post_number FOREIGN KEY(post_number) REFERENCES posts (number) ON DELETE CASCADE

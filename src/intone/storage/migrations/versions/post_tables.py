@@ -98,6 +98,7 @@ def _create_post_takes() -> None:
         sa.Column("voice", sa.Text(), nullable=False),
         sa.Column("job_id", sa.Text(), nullable=False),
         sa.Column("ready_job_id", sa.Text()),
+        sa.Column("replaced_job_id", sa.Text()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["post_number"],
