@@ -25,7 +25,7 @@ from intone.core.part_take import PartTake
 from intone.core.recordings import words_blob
 from intone.core.script import Script
 from intone.core.segment_keeper import SegmentKeeper
-from intone.core.spool import spool_path
+from intone.core.spool import begin_spooling
 from intone.core.take import OffLevelError, Take
 from intone.errors import (
     BreakerOpenError,
@@ -134,8 +134,7 @@ class Renderer:
     async def _render(self, claim: Claim, job: Job) -> None:
         if claim.attempt > _MAX_CLAIMS:
             raise InternalError(f"The job was given up after {_MAX_CLAIMS} tries.")
-        self._spool.mkdir(parents=True, exist_ok=True)
-        path = spool_path(self._spool, job.id, job.attempts)
+        path = begin_spooling(self._spool, job.id, job.attempts)
         blob = f"recordings/{job.id}/{job.attempts}.{job.order.format}"
         keeper = SegmentKeeper(self._database, self._blobs, claim, job)
         with PartTake(path, job.order) if in_parts(job.order) else Take(path, job.order) as take:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from intone.core.timing import Timing
     from intone.text.segments import Segment
 
-__all__ = ["LineFile", "as_heard", "pieces_of", "spool_path", "words_path"]
+__all__ = ["LineFile", "as_heard", "begin_spooling", "pieces_of", "spool_path", "words_path"]
 
 #: Bytes read at a time.
 _PIECE = 1024 * 1024
@@ -35,6 +35,16 @@ def spool_path(spool: Path, job_id: str, attempt: int) -> Path:
     recording is made of parts (`intone.core.kept.in_parts`).
     """
     return spool / f"{job_id}.{attempt}.pcm"
+
+
+def begin_spooling(spool: Path, job_id: str, attempt: int) -> Path:
+    """Make ready for a try and remove what earlier ones left that were killed; returns its path."""
+    spool.mkdir(parents=True, exist_ok=True)
+    for earlier in range(1, attempt):
+        path = spool_path(spool, job_id, earlier)
+        path.unlink(missing_ok=True)
+        words_path(path).unlink(missing_ok=True)
+    return spool_path(spool, job_id, attempt)
 
 
 def words_path(audio: Path) -> Path:
