@@ -28,6 +28,7 @@ from bench import (
     matching,
     memory,
     one_sentence,
+    player,
     start,
     webhooks,
 )
@@ -49,6 +50,7 @@ _SCENARIOS: dict[str, Callable[[Path], Coroutine[Any, Any, list[Row]]]] = {
     "local_speech": local_speech.measure,
     "many_streams": many_streams.measure,
     "html": html.measure,
+    "player": player.measure,
     "matching": matching.measure,
     "start": start.measure,
     "memory": memory.measure,

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from bench.servers import Server
 
-__all__ = ["measure"]
+__all__ = ["WORDS", "article", "measure"]
 
-_WORDS = 5_000
+#: Of an article.
+WORDS = 5_000
 _TIMES = 3
 #: Seconds between two looks at a generation.
 _LOOK_S = 0.01
@@ -51,7 +52,7 @@ async def measure(folder: Path) -> list[Row]:
         async with caller(server) as session:
             await _generate(session, server, "A short text, so that everything is loaded.")
             for number in range(_TIMES):
-                text = _text(number)
+                text = article(number)
                 sentences = text.split(". ")
                 sentences[len(sentences) // 2] = "This sentence was not in the first edition"
                 first, first_cpu, _ = await _generate(session, server, text)
@@ -61,7 +62,7 @@ async def measure(folder: Path) -> list[Row]:
                 cpu.append(second_cpu / first_cpu)
     first, second = statistics.median(firsts), statistics.median(seconds)
     of = int(reused["of"])
-    tell(f"edit: {_TIMES} texts of {_WORDS:,} words, {of} segments")
+    tell(f"edit: {_TIMES} texts of {WORDS:,} words, {of} segments")
     what = "one sentence changed in 5,000 words, by the first rendering"
     note = f"{second * 1000:.0f} ms / {first * 1000:.0f} ms"
     return [
@@ -71,10 +72,10 @@ async def measure(folder: Path) -> list[Row]:
     ]
 
 
-def _text(number: int) -> str:
+def article(number: int) -> str:
     """A text of so many words whose sentences differ, in paragraphs."""
     chosen, sentences, words = random.Random(number), list[str](), 0
-    while words < _WORDS:
+    while words < WORDS:
         parts = map(chosen.choice, (_OPENINGS, _SUBJECTS, _VERBS, _OBJECTS, _ENDINGS))
         sentence = f"{len(sentences) + 2} years on: " + " ".join(parts)
         sentences.append(sentence)

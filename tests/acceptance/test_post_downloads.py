@@ -81,6 +81,18 @@ def test_a_title_that_changes_is_the_name_from_then_on(offering):
     assert "After.mp3" in httpx.get(url, params={"download": "true"}).headers["content-disposition"]
 
 
+def test_a_recording_that_was_replaced_is_still_saved_by_who_has_its_page_open(offering):
+    was = _audio(offering, "edited", post_title="Edited")
+    edited = {"post_id": "edited", "content": f"{TEXT} Nobody wept.", "force": True}
+    assert offering.post("/v1/audio/generate", json=edited).status_code == 202
+    for _ in range(100):
+        if offering.get("/v1/audio/edited/status").json()["data"]["audio_url"] != was:
+            break
+        time.sleep(0.2)
+    saved = httpx.get(was, params={"download": "true"})
+    assert "Edited.mp3" in saved.headers["content-disposition"]
+
+
 def test_without_being_asked_it_is_played(offering):
     url = _audio(offering)
     assert httpx.get(url).headers["content-disposition"].startswith("inline;")

@@ -102,6 +102,47 @@ async def test_a_reader_changes_the_voice_and_takes_the_file_along(reader, inton
     assert await reader.complaints() == []
 
 
+async def test_an_open_page_finds_the_new_recording_of_a_post_that_was_edited(reader, intone, api):
+    """And goes on at its place; after two editions the address that the page knew is gone."""
+    await _rendered(api, "edited", _LONG)
+    await _open(reader, intone, "edited")
+    await reader.play()
+    await reader.click(".card .go")
+    was = await reader.js("audio.src")
+    await _rendered(api, "edited", _LONG + "<p>A sentence that was only there for a while.</p>")
+    await _rendered(api, "edited", _LONG + "<p>A sentence that nobody had read.</p>")
+    assert httpx.get(was).status_code == 404
+    # Farther on than any browser loads ahead.
+    await reader.js(
+        "(find('.seek').value = 1200, find('.seek').dispatchEvent(new Event('change')))"
+    )
+    await reader.js("find('.card .go').click()")
+    await reader.until(f"audio.src !== {was!r} && !audio.paused && audio.currentTime > 1200")
+    assert await reader.js("audio.currentTime") < 1230
+    assert await reader.js("find('.news').hidden")
+    await reader.click("[aria-label=Transcript]")
+    await reader.until("root.textContent.includes('nobody had read') && !!find('.lit')")
+
+
+async def test_a_post_that_was_deleted_takes_the_player_of_an_open_page_away(reader, intone, api):
+    await _rendered(api, "deleted", "<p>" + _SENTENCE.format(3, 4) * 4 + "</p>")
+    await _open(reader, intone, "deleted")
+    await reader.until("!find('.seek').disabled")
+    assert api.delete("/v1/audio/deleted").status_code == 200
+    await reader.click(".card .go")
+    await reader.until("!host")
+
+
+async def test_the_audio_is_saved_under_the_posts_title(reader, intone, api):
+    text = "<p>" + _SENTENCE.format(9, 9) * 4 + "</p>"
+    await _rendered(api, "saved", text, post_title="Of rivers & bridges")
+    await _open(reader, intone, "saved")
+    await reader.until("!find('a').hidden")
+    saved = httpx.get(await reader.js("find('a').href"))
+    assert saved.headers["content-disposition"].startswith("attachment;")
+    assert "Of%20rivers%20%26%20bridges.mp3" in saved.headers["content-disposition"]
+
+
 async def test_what_was_heard_is_counted(reader, intone, api):
     text = "<p>" + _SENTENCE.format(7, 8) * 4 + "</p>"
     api.post("/v1/audio/generate", json={"post_id": "counted", "content": text})
@@ -128,6 +169,16 @@ def _end(words, word):
     """Until when a word may be lit: the next one's beginning."""
     following = [each["start"] for each in words if each["start"] > word["start"]]
     return min(following, default=word["end"] + 1)
+
+
+async def _rendered(api, post_id, content, **fields):
+    """Send a post, also one that there is already, and wait until it is ready."""
+    body = {"post_id": post_id, "content": content, "force": True, **fields}
+    answer = api.post("/v1/audio/generate", json=body)
+    assert answer.status_code == 202, answer.text
+    async with asyncio.timeout(90):
+        while api.get(f"/v1/audio/{post_id}/status").json()["data"]["status"] != "ready":
+            await asyncio.sleep(1.2)
 
 
 async def _public(intone, post_id):

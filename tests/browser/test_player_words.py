@@ -48,11 +48,11 @@ async def test_the_transcripts_words_are_lit_while_they_are_spoken(reader, words
     await reader.click("[aria-label=Transcript]")
     await reader.until("root.querySelectorAll('.transcript button').length === 5")
     await reader.play()
-    seen = await reader.js(_watch("find('.lit')?.textContent ?? null", 9))
+    seen = await reader.js(_watch("find('.lit')?.textContent ?? null", 6))
     late = _late(seen, words)
     assert max(late) <= _TOLERANCE
     lit = list(dict.fromkeys(text for _, text in seen))
-    spoken = list(dict.fromkeys(word["text"] for word in words if word["end"] < 8.5))
+    spoken = list(dict.fromkeys(word["text"] for word in words if word["end"] < 5.5))
     assert lit[: len(spoken)] == spoken  # every one of them, in their order
 
 
@@ -83,7 +83,7 @@ async def test_the_articles_own_words_are_lit_and_its_elements_are_not_touched(
     before = await reader.js("document.querySelector('article').innerHTML")
     await reader.play()
     lit = "[...(CSS.highlights.get('intone-word') ?? [])].map(String)[0] ?? null"
-    seen = await reader.js(_watch(lit, 9))
+    seen = await reader.js(_watch(lit, 6))
     # Of a word the page's letters are lit, its punctuation is not.
     bare = [{**word, "text": word["text"].rstrip(".,")} for word in words]
     assert max(_late(seen, bare)) <= _TOLERANCE

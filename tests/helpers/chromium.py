@@ -66,7 +66,7 @@ class Page:
         """Wait until a JavaScript expression is true."""
         async with asyncio.timeout(40):
             while not await self.evaluate(expression):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.03)
 
     async def console(self, *kinds: str) -> list[str]:
         """What the page has written to its console, objects as JSON."""

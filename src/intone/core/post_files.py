@@ -15,7 +15,7 @@ __all__ = ["PostFile", "for_download"]
 _FIND = """
 SELECT p.post_id, p.title, s.allow_download FROM post_takes t
 JOIN posts p ON p.number = t.post_number JOIN sites s ON s.id = p.site_id
-WHERE t.job_id = :job_id OR t.ready_job_id = :job_id
+WHERE t.job_id = :job_id OR t.ready_job_id = :job_id OR t.replaced_job_id = :job_id
 """
 
 

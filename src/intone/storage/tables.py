@@ -497,7 +497,7 @@ post_takes = Table(
     Column("voice", Text, primary_key=True),  # slug
     Column("job_id", Text, nullable=False, index=True),
     Column("ready_job_id", Text, index=True),
-    Column("replaced_job_id", Text),  # ready before that one, and still heard by some
+    Column("replaced_job_id", Text, index=True),  # ready before that one, and still heard by some
     Column("created_at", BigInteger, nullable=False),
 )
 

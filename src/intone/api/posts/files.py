@@ -6,6 +6,7 @@ of posts are found here.
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
@@ -20,13 +21,14 @@ from intone.api.openapi import operation_id
 from intone.api.posts import documentation
 from intone.api.posts.gate import by_file, core_of
 from intone.api.posts.mapping import DIALECT
-from intone.core import job_lists
+from intone.core import job_lists, post_files
 from intone.core.jobs import ENDED
 from intone.errors import NotFoundError
 
 if TYPE_CHECKING:
     from intone.api.captions import Form
     from intone.core.jobs import Job
+    from intone.core.post_files import PostFile
     from intone.core.service import Core
 
 __all__ = ["CACHE", "FILE_ROUTES", "HEADERS", "find_job"]
@@ -38,6 +40,11 @@ _NONE: Final = "There is no such file, or it is not there any more."
 CACHE: Final = "public, max-age=300"
 #: Pages that isolate themselves may have it as well.
 HEADERS: Final = {"Cross-Origin-Resource-Policy": "cross-origin"}
+#: What some system does not allow in a file's name, and how long that may be.
+_UNSAFE: Final = re.compile(
+    r'[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069"*/:<>?\\|]+'
+)
+_LONGEST_NAME: Final = 80
 
 
 @route(
@@ -64,6 +71,12 @@ async def file(
     live: Annotated[
         bool, QueryParameter(description="Stream audio that is still being made.")
     ] = False,
+    download: Annotated[
+        bool,
+        QueryParameter(
+            description="Have the audio saved under the post's title, where the site allows it."
+        ),
+    ] = False,
     after: AfterQuery = 0,
     words: WordsQuery = False,
 ) -> ASGIResponse:
@@ -84,6 +97,8 @@ async def file(
         )
     if ending != "mp3":
         raise NotFoundError(_NONE)
+    if download:
+        file = _file_name(await core.database.read(post_files.for_download, job.id))
     if job.recording is not None:
         stored = StoredAudio(
             path=job.recording.blob,
@@ -93,9 +108,10 @@ async def file(
             filename=file,
             headers=HEADERS,
             cache=CACHE,
+            is_download=download,
         )
         return await stored_response(request, stored, core.listening.read)
-    if not live or job.state in ENDED:
+    if not live or download or job.state in ENDED:
         raise NotFoundError("This audio is not ready.")
     return await live_response(
         request,
@@ -120,6 +136,12 @@ async def find_job(core: Core, name: str) -> Job:
     if job.dialect != DIALECT:
         raise NotFoundError(_NONE)
     return job
+
+
+def _file_name(post: PostFile) -> str:
+    """How a post's audio is called on its reader's disk: by its title, on any system."""
+    words = " ".join(_UNSAFE.sub(" ", post.title or post.post_id).split())
+    return f"{words[:_LONGEST_NAME].strip('. ') or 'audio'}.mp3"
 
 
 FILE_ROUTES = [file]

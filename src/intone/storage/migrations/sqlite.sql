@@ -451,6 +451,8 @@ CREATE INDEX ix_post_takes_job_id ON post_takes (job_id);
 
 CREATE INDEX ix_post_takes_ready_job_id ON post_takes (ready_job_id);
 
+CREATE INDEX ix_post_takes_replaced_job_id ON post_takes (replaced_job_id);
+
 CREATE TABLE post_days (
 	post_number BIGINT NOT NULL, 
 	day INTEGER NOT NULL, 

@@ -1,7 +1,5 @@
 // One player: what it knows of its post, and what follows from it.
 
-//: Lookups in a row that may fail before the reader is told.
-const PATIENCE = 4;
 //: Places nearer to the beginning or the end than this are not worth remembering, in seconds.
 const EDGE = 5;
 
@@ -18,6 +16,11 @@ class Player {
     this.work = new AbortController();
     this.language = new Language(options.lang);
     this.report = new Report(this.server, this.post, options.hasAnalytics);
+    this.lookup = new Lookup(this.server, this.post, {
+      data: (data) => this.take(data),
+      gone: () => this.vanish(),
+      failed: () => this.fail(),
+    });
     this.data = null;
     this.state = "loading";
     this.build();
@@ -65,8 +68,7 @@ class Player {
   // Keys, sight, and first interest.
   watch() {
     const { signal } = this.work;
-    const root = this.host.shadowRoot;
-    root.addEventListener("keydown", (event) => this.pressed(event), { signal });
+    this.host.shadowRoot.addEventListener("keydown", (event) => this.pressed(event), { signal });
     for (const sign of ["pointerenter", "focusin"]) {
       this.host.addEventListener(sign, () => this.voices.ask(), { signal });
     }
@@ -82,23 +84,8 @@ class Player {
 
   // --- the post ---------------------------------------------------------------------------
 
-  // Asks for the post's audio until it is there for good.
   look() {
-    this.asking?.abort();
-    const asking = (this.asking = new AbortController());
-    this.work.signal.addEventListener("abort", () => asking.abort(), { signal: asking.signal });
-    let failures = 0;
-    background(poll(async () => {
-      const answer = await this.server.audio(this.post, asking.signal);
-      if (answer.data) {
-        failures = 0;
-        return this.take(answer.data);
-      }
-      const isGone = answer.status >= 400 && answer.status < 500;
-      if (isGone && answer.status !== 429 && answer.status !== 408) return this.vanish(), true;
-      if (answer.status !== 429 && ++failures >= PATIENCE) return this.fail(), true;
-      return answer.wait || failures * 1000;
-    }, asking.signal, () => this.sound.isWaiting));
+    this.lookup.start(() => this.sound.isWaiting);
   }
 
   // What the server says of the post; true when there is nothing more to wait for.
@@ -110,20 +97,12 @@ class Player {
     const before = this.state;
     this.state = data.audio_url ? "ready" : "preparing";
     if (this.state !== before) this.enter(before);
-    this.sound.offer(this.sourcesOf(data));
+    this.sound.offer(this.server.sources(data));
     background(this.readWords());
     this.impressed();
     if (this.isAwaited && this.sound.best) this.play();
     this.show();
     return isEnded;
-  }
-
-  sourcesOf(data) {
-    return {
-      file: this.server.whole(data.audio_url),
-      stream: this.server.whole(data.stream_url),
-      length: data.duration_seconds,
-    };
   }
 
   // Preparing, or ready: then back to the place where the reader left off.
@@ -164,7 +143,7 @@ class Player {
     this.isRemoved = true;
     this.left();
     this.work.abort();
-    this.asking?.abort();
+    this.lookup.stop();
     this.sight.disconnect();
     cancelAnimationFrame(this.frame);
     this.silence();
@@ -187,8 +166,8 @@ class Player {
     if (this.isAwaited) return;
     if (sounding !== this) sounding?.sound.pause();
     sounding = this;
+    this.sound.play(); // before all else that goes to the server
     this.voices.ask();
-    this.sound.play();
   }
 
   seek(second) {
@@ -238,8 +217,8 @@ class Player {
   }
 
   timed() {
-    const { time, length, isPlaying } = this.sound;
-    this.view.showTime(time, length);
+    const { time, length, span, isPlaying } = this.sound;
+    this.view.showTime(time, length, span);
     if (isPlaying) this.report.progress(time, length);
     if (Math.abs(time - (this.kept || 0)) >= EDGE) this.remember();
     showSession(this);
@@ -304,11 +283,11 @@ class Player {
 
   // Another voice has taken the post over; it goes on at a second of its own recording.
   turnTo(voice, data, captions, second) {
-    this.asking?.abort();
+    this.lookup.stop();
     this.post.voice = voice;
     this.data = data;
     this.words.replace(captions);
-    this.sound.replace(this.sourcesOf(data), second);
+    this.sound.replace(this.server.sources(data), second);
     this.view.announce(this.language.say("ready"));
     this.show();
   }
@@ -325,18 +304,17 @@ class Player {
       volume: view.audio.volume,
       speed: this.speed,
       hasTranscript: Boolean(data?.captions_url) && this.options.highlight !== "off",
-      download: data?.allow_download ? this.server.whole(data.audio_url) : null,
+      download: this.server.download(data),
       isWrong: state === "error",
       ...this.message(),
     });
-    view.showTime(sound.time, sound.length);
+    view.showTime(sound.time, sound.length, sound.span);
   }
 
   message() {
     const say = (name) => this.language.say(name);
-    if (this.state === "error") return { news: null, percent: null };
     if (this.state === "loading") return { news: say("loading"), percent: null };
-    if (this.voices.news) return this.voices.news;
+    if (this.voices.news && this.state !== "error") return this.voices.news;
     if (this.state !== "preparing") return { news: null, percent: null };
     return { news: say("preparing"), percent: this.data.progress_percent || 0 };
   }

@@ -4,6 +4,8 @@
 const FIRST_PAUSE = 1000;
 const LAST_PAUSE = 3000;
 const LONGEST_PAUSE = 30000;
+//: Lookups in a row that may fail before the reader is told.
+const PATIENCE = 4;
 
 class Server {
   // `origin` is where this script came from; `domain` names the site.
@@ -46,6 +48,24 @@ class Server {
     return this.ask("v1/public/audio", query, signal);
   }
 
+  // Where a post's sound is, how many seconds of it there are, and how much of it is made.
+  sources(data) {
+    return {
+      file: this.whole(data.audio_url),
+      stream: this.whole(data.stream_url),
+      length: data.duration_seconds || null,
+      percent: data.progress_percent,
+    };
+  }
+
+  // Where a browser saves a post's audio from; null where its reader may not, or not yet.
+  download(data) {
+    if (!data?.allow_download || !data.audio_url) return null;
+    const url = new URL(data.audio_url, this.origin + "/");
+    url.searchParams.set("download", "true");
+    return url.href;
+  }
+
   voices(signal) {
     return this.ask("v1/public/voices", { domain: this.domain }, signal);
   }
@@ -81,6 +101,40 @@ async function poll(step, signal, isUrgent = () => false) {
     await after(Math.max(pause, Math.min(result || 0, LONGEST_PAUSE)), signal);
     if (!isUrgent()) await seen(signal);
     pause = Math.min(LAST_PAUSE, pause * 1.3);
+  }
+}
+
+// Asks for a post's audio until it is there for good.
+class Lookup {
+  // `on` is told: data(data), which returns whether that was all; gone(), failed().
+  constructor(server, post, on) {
+    this.server = server;
+    this.post = post;
+    this.on = on;
+  }
+
+  start(isUrgent) {
+    this.stop();
+    this.asking = new AbortController();
+    this.failures = 0;
+    const { signal } = this.asking;
+    background(poll(() => this.step(signal), signal, isUrgent));
+  }
+
+  stop() {
+    this.asking?.abort();
+  }
+
+  async step(signal) {
+    const { status, data, wait } = await this.server.audio(this.post, signal);
+    if (data) {
+      this.failures = 0;
+      return this.on.data(data);
+    }
+    const isGone = status >= 400 && status < 500 && status !== 429 && status !== 408;
+    if (isGone) return this.on.gone(), true;
+    if (status !== 429 && ++this.failures >= PATIENCE) return this.on.failed(), true;
+    return wait || this.failures * 1000;
   }
 }
 

@@ -3,18 +3,24 @@
 
 //: A stream that ends so many seconds before the recording's end was cut off.
 const CUT_SHORT = 1;
+//: A file that breaks off is tried again so often, and anew after so many seconds of sound.
+const TRIES = 2;
+const RECOVERED = 10;
+//: A recording of unknown length is taken to be at least so long, in seconds.
+const SHORTEST = 60;
 
 class Sound {
   // `on` is told: change(), time(), starved(), ended(), failed().
   constructor(audio, on) {
     this.audio = audio;
     this.on = on;
-    this.offered = { file: null, stream: null, length: null };
+    this.offered = { file: null, stream: null, length: null, percent: 0 };
     this.source = null;
     this.place = 0;
     this.isWanted = false;
     this.isStarved = false;
     this.tries = 0;
+    this.failedAt = 0;
     // Seconds that are known to be rendered, while there is no file.
     this.made = 0;
     audio.preload = "none";
@@ -31,8 +37,8 @@ class Sound {
   }
 
   // Makes known where the audio is; what plays goes on.
-  offer({ file, stream, length }) {
-    this.offered = { file, stream, length: length || null };
+  offer(sources) {
+    this.offered = sources;
     if (this.isStarved) this.resume();
     else if (this.source && (this.audio.paused || this.isWaiting)) this.improve();
   }
@@ -56,6 +62,13 @@ class Sound {
     const known = this.audio.duration;
     const isFile = this.source && this.source === this.offered.file;
     return (isFile && Number.isFinite(known) && known) || this.offered.length;
+  }
+
+  // What the slider spans: the length, or while nobody knows it, what it looks like becoming.
+  get span() {
+    const { percent } = this.offered;
+    const guess = percent ? (this.made / percent) * 100 : 0;
+    return this.length || Math.max(guess, this.time * 1.5, SHORTEST);
   }
 
   get isSettled() {
@@ -181,7 +194,7 @@ class Sound {
     this.on.change();
   }
 
-  // After a stream ran dry: on in the file, at the place where it stopped.
+  // After a source ran dry: on in the file, at the place where it stopped.
   resume() {
     const { file, length } = this.offered;
     if (!file) return;
@@ -196,9 +209,15 @@ class Sound {
     this.on.ended();
   }
 
-  // A file may break off with the connection: tried twice before it counts.
+  // A file may break off with the connection, or be gone because a newer one is there: the server
+  // is asked where it is now.
   fail() {
-    if (this.tries++ < 2) return this.change(this.place);
+    if (this.place > this.failedAt + RECOVERED) this.tries = 0;
+    this.failedAt = this.place;
+    if (this.tries++ < TRIES) {
+      this.isStarved = true;
+      return this.on.starved();
+    }
     this.isWanted = false;
     this.source = null;
     this.on.failed();

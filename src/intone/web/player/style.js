@@ -23,6 +23,7 @@ const STYLE = `
 .kicker{margin:0;color:var(--soft);font-size:13px}
 .title{margin:1px 0 0;font-size:16px;font-weight:650;line-height:1.3;overflow:hidden;
   display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow-wrap:anywhere}
+[dir=ltr] .title{text-align:left}[dir=rtl] .title{text-align:right}
 button,select,a{font:inherit;color:inherit}
 button,.tool{appearance:none;margin:0;border:0;background:none;cursor:pointer;
   display:inline-flex;align-items:center;justify-content:center;text-decoration:none}
@@ -108,7 +109,11 @@ input[type=range]:disabled::-webkit-slider-thumb{visibility:hidden}
   .card{padding:14px 14px 8px}.head{gap:12px}.go{width:48px;height:48px}
   .volume input{display:none}.pick{max-width:110px}
 }
-@container (max-width:340px){.volume{display:none}.tool{min-width:36px}}
+@container (max-width:340px){
+  .volume{display:none}.tools{gap:2px}.ends{gap:2px}.tool{min-width:36px;padding:0 5px}
+  .pick{max-width:80px}.pick select{padding:0 20px 0 6px}.pick svg{inset-inline-end:2px}
+  [dir=rtl] .pick select{padding:0 6px 0 20px}
+}
 @media (prefers-reduced-motion:reduce){
   *,::before,::after{transition:none!important;animation:none!important}
 }

@@ -155,13 +155,14 @@ class View {
     if (this.spoken.textContent !== text) this.spoken.textContent = text;
   }
 
-  showTime(time, length) {
+  // `span` is what the slider spans, also while the length is unknown.
+  showTime(time, length, span) {
     const shown = this.drag ?? time;
-    const whole = length || 0;
-    const share = whole ? `${Math.min(100, (shown / whole) * 100)}%` : "0%";
+    const whole = (this.length = length || 0);
+    const share = `${Math.min(100, (shown / span) * 100)}%`;
     this.now.textContent = clock(shown);
     this.end.textContent = whole ? clock(whole) : "–:––";
-    this.slider.max = whole || Math.max(shown, 1);
+    this.slider.max = span;
     if (this.drag === null) this.slider.value = shown;
     this.slider.style.setProperty("--at", share);
     const spoken = this.spokenTime(shown, whole);
@@ -205,7 +206,7 @@ class View {
 
   dragged() {
     this.drag = Number(this.slider.value);
-    this.showTime(this.drag, Number(this.slider.max));
+    this.showTime(this.drag, this.length, Number(this.slider.max));
   }
 
   dropped() {

@@ -110,6 +110,7 @@ def _create_post_takes() -> None:
     )
     op.create_index(op.f("ix_post_takes_job_id"), "post_takes", ["job_id"])
     op.create_index(op.f("ix_post_takes_ready_job_id"), "post_takes", ["ready_job_id"])
+    op.create_index(op.f("ix_post_takes_replaced_job_id"), "post_takes", ["replaced_job_id"])
 
 
 def _create_post_days() -> None:
