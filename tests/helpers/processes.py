@@ -1,5 +1,6 @@
 """Looking at processes through /proc."""
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -7,7 +8,8 @@ def children(pid: int) -> list[int]:
     """The process ids of a process's children, over all of its threads."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
 
