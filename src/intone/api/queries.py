@@ -26,14 +26,18 @@ def refuse_repeated(request: Request[Any, Any, Any]) -> None:
             raise InvalidInputError(f"{name[:100]}: this parameter was given twice; give it once.")
 
 
-def cursor_number(cursor: str | None) -> int | None:
+def cursor_number(cursor: str | None, *, given_as: str = "nextCursor") -> int | None:
     """The number of the row that a page of a list ended with; None where there was no page before.
 
+    Args:
+        cursor: As the request says it.
+        given_as: What the dialect calls it on the page before.
+
     Raises:
-        InvalidInputError: No page can have had that as its `nextCursor`.
+        InvalidInputError: No page can have given that.
     """
     if cursor is None:
         return None
     if not cursor.isascii() or not cursor.isdigit() or not 0 < int(cursor[:20]) < _LARGEST:
-        raise InvalidInputError("cursor: this is not the `nextCursor` of a page.")
+        raise InvalidInputError(f"cursor: this is not the `{given_as}` of a page.")
     return int(cursor)

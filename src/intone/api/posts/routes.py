@@ -26,9 +26,8 @@ from intone.api.posts.schemas import (
     RotatedKey,
     RotatedKeyReply,
 )
-from intone.api.queries import refuse_repeated
+from intone.api.queries import cursor_number, refuse_repeated
 from intone.core import sites
-from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from intone.core.posts import Outcome
@@ -44,8 +43,6 @@ _COMMON: dict[str, Any] = {
 }
 #: Posts on a page, unless the caller asks for more or fewer; and the most there are.
 _USUAL, _MOST = 20, 100
-#: No number is larger.
-_LARGEST: Final = 2**62
 #: What became of a request: its status and its words (seed 000).
 _ANSWERS: Final[dict[Outcome, tuple[int, str]]] = {
     "queued": (202, "Audio generation queued"),
@@ -123,7 +120,7 @@ async def list_(
     found = await core.posts.list_posts(
         await key_site(request, site=site),
         limit=limit + 1,
-        before=_number(cursor),
+        before=cursor_number(cursor, given_as="next_cursor"),
         states=STATES[status] if status else (),
         language=None if said is None else read_language(said),
         post_id=None if post_id is None else known_post_id(post_id),
@@ -213,14 +210,6 @@ async def rotate(
     new = await core.database.write(sites.rotate_key, found)
     body = RotatedKeyReply(data=RotatedKey(key=new.secret, prefix=new.key.prefix))
     return Response(body, headers={"cache-control": "no-store"})
-
-
-def _number(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not cursor.isascii() or not cursor.isdigit() or not 0 < int(cursor[:20]) < _LARGEST:
-        raise InvalidInputError("cursor: this is not the `next_cursor` of a page.")
-    return int(cursor)
 
 
 ROUTES = [generate, list_, status, delete_, rotate]
