@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LoudnessMeter", "apply_gain", "gain_to", "peak_of"]
+__all__ = ["LoudnessMeter", "apply_gain", "gain_to", "loudness_with", "peak_of"]
 
 _FULL_SCALE = 32768
 
@@ -220,6 +220,24 @@ def gain_to(meter: LoudnessMeter, target_lufs: float | None = None) -> float:
     if target_lufs is None:
         target_lufs = _MONO_TARGET_LUFS + 10 * math.log10(meter.channels)
     return min(target_lufs - loudness, _CEILING_DBFS + _MOST_LIMITING_DB - peak, _MOST_GAIN_DB)
+
+
+def loudness_with(meter: LoudnessMeter, gain_db: float | None, channels: int) -> float | None:
+    """The loudness in LUFS of what was measured in mono, at another level and from every channel.
+
+    Args:
+        meter: Has measured the whole recording.
+        gain_db: In dB; None where none was ever chosen.
+        channels: Of the recording, all of them alike.
+
+    Returns:
+        None for silence.
+    """
+    measured = meter.integrated()
+    if measured is None or gain_db is None:
+        return None
+    # The same voice from two loudspeakers is 3 LU louder (ITU-R BS.1770 sums the channels).
+    return measured + gain_db + 10 * math.log10(channels)
 
 
 def apply_gain(pcm: bytes, gain_db: float) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
@@ -18,7 +17,7 @@ import msgspec
 
 from intone.audio.formats import BYTES_PER_SAMPLE
 from intone.audio.joins import Placed, trim
-from intone.audio.loudness import LoudnessMeter, gain_to, peak_of
+from intone.audio.loudness import LoudnessMeter, gain_to, loudness_with, peak_of
 from intone.audio.parts import PartCoder
 from intone.audio.tags import id3v1_tag
 from intone.core.kept import Kept, KeptPart, origin, unpacked, words_moved
@@ -150,10 +149,7 @@ class PartTake:
 
     def recording(self, blob: str) -> Recording:
         """As of `Take`."""
-        order, measured = self._order, self._meter.integrated()
-        loudness = None
-        if measured is not None and self._gain is not None:
-            loudness = measured + self._gain + 10 * math.log10(order.channels)
+        order = self._order
         return Recording(
             blob=blob,
             format=order.format,
@@ -161,7 +157,7 @@ class PartTake:
             channels=order.channels,
             bytes=self._encoded_size,
             duration_ms=-(-self._frames * self._coder.frame * 1000 // order.sample_rate),
-            loudness=loudness,
+            loudness=loudness_with(self._meter, self._gain, order.channels),
             sha256=self._hash.hexdigest(),
         )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 import os
 import threading
 from typing import TYPE_CHECKING, Self
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from intone.audio.encode import create_encoder
 from intone.audio.formats import BYTES_PER_SAMPLE, duration_ms, to_channels
 from intone.audio.joins import Joiner
-from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to
+from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to, loudness_with
 from intone.audio.tags import provenance
 from intone.core.kept import Kept, KeptPcm, origin, words_moved
 from intone.core.recordings import Recording
@@ -167,16 +166,9 @@ class Take:
             channels=order.channels,
             bytes=self._encoded_size,
             duration_ms=duration_ms(self._size, order.sample_rate),
-            loudness=self._loudness(),
+            loudness=loudness_with(self._meter, self._gain, order.channels),
             sha256=self._hash.hexdigest(),
         )
-
-    def _loudness(self) -> float | None:
-        measured = self._meter.integrated()
-        if measured is None or self._gain is None:
-            return None
-        # The same voice from two loudspeakers is 3 LU louder (ITU-R BS.1770 sums the channels).
-        return measured + self._gain + 10 * math.log10(self._order.channels)
 
     async def _growth(self) -> None:
         """Wait until there is more of the take, or no more can come."""
