@@ -11,7 +11,7 @@ import pytest
 from litestar.routes import HTTPRoute
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from helpers.server import finished
+from helpers.server import IntoneServer, finished
 from intone.config import Settings
 from intone.runtime import open_runtime
 from intone.server import create_server_app
@@ -42,6 +42,14 @@ SPEECH = (
 )
 #: What a link or an operation of a created job starts from.
 CREATE = {"v1": "createVoiceJob", "v2": "createVoiceJobV2"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of its own: an example about posts names no site, so there must be one alone."""
+    server = IntoneServer(tmp_path_factory.mktemp("reference") / "data").start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +285,7 @@ def post(document, operations, server, client):
     assert server.cli("sites", "create", "--domain", "blog.example").returncode == 0
     (request,) = request_from(document, operations, "generateAudio", {})
     queued = send(client, request)
-    assert queued.status_code == 202
+    assert queued.status_code == 202, queued.text
     assert_documented(document, operations["generateAudio"][2], queued)
     while (exists := send(client, request)).status_code == 202:
         time.sleep(0.3)
