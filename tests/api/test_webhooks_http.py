@@ -13,7 +13,7 @@ from intone.api.app import create_app
 from intone.api.dialect import Dialect
 from intone.api.generations.errors import generation_envelope
 from intone.api.generations.webhooks import WEBHOOK_ROUTES
-from intone.core import keys, webhook_deliveries, workspaces
+from intone.core import keys, webhook_errands, workspaces
 from intone.core.access import Access
 from intone.core.egress import Egress
 from intone.core.limits import RateLimiter
@@ -204,7 +204,7 @@ async def test_a_test_event_is_sent_listed_and_replayed(site, key):
     assert sent["attempts"] == []
     attempt = Attempt(500, "refused", b"na\xc3\xafve\x00\xff", 12, now_ms())
     (claim,) = await site.core.queue.claim(["webhook"], limit=5, lease_ms=60_000)
-    finish = webhook_deliveries.finish
+    finish = webhook_errands.finish
     await site.core.database.write(finish, site.core.queue, claim, attempt, None)
     status, replayed, _ = await site.ask("POST", f"{path}/deliveries/{sent['id']}/replay", key)
     assert (status, replayed["status"]) == (202, "pending")

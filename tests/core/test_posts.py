@@ -9,11 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from helpers.rendering import run_next
 from helpers.work import VOICE, balance, count, holds, make_workspace
-from intone.core import jobs, ledger, post_rows, posts, rendering, sites
+from intone.core import jobs, ledger, post_rows, post_takes, posts, rendering, sites
 from intone.core.job_metrics import JobMetrics
 from intone.core.plans import load_plans
 from intone.core.policy import create_policy
-from intone.core.posts import PostRequest, Posts
+from intone.core.post_orders import PostRequest
+from intone.core.posts import Posts
 from intone.core.rendering import Renderer
 from intone.core.retention import Retention
 from intone.core.routing import Router
@@ -446,7 +447,7 @@ async def test_a_voice_that_is_no_more_leaves_a_post_that_can_be_sent_again(
     rendered, send, service, site, queue, database
 ):
     first = await rendered()
-    await database.write(post_rows.drop_voice, queue, first.post.workspace_id, VOICE)
+    await database.write(post_takes.drop_voice, queue, first.post.workspace_id, VOICE)
     post = await service.find(site, "article-001", "en")
     assert (post.take, post.ready) == (None, None)
     assert await states(database) == {}
@@ -475,11 +476,11 @@ async def test_posts_are_listed_by_page_state_and_language(rendered, send, servi
     assert await ids(states=["ready"]) == [("a", "en")]
     assert await ids(language="de") == [("a", "de"), ("b", "de")]
     assert await ids(post_id="a") == [("a", "de"), ("a", "en")]
-    ready = await database.read(posts.ready_posts, site.id, 10)
+    ready = await database.read(post_rows.ready_posts, site.id, 10)
     assert [(post.post_id, post.language) for post in ready] == [("a", "en")]
-    number = await database.read(posts.find_number, site.id, "a", "en")
+    number = await database.read(post_rows.find_number, site.id, "a", "en")
     assert number == ready[0].number
-    assert await database.read(posts.find_number, site.id, "a", "fr") is None
+    assert await database.read(post_rows.find_number, site.id, "a", "fr") is None
 
 
 async def test_a_post_of_another_site_is_none(rendered, service, database):

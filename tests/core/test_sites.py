@@ -1,10 +1,8 @@
-"""Sites: whose a domain is, how it is written, and what goes with a site that is deleted."""
-
-import asyncio
+"""Sites: by what they are found, how they are changed, and what goes with one that is deleted."""
 
 import pytest
 
-from helpers.work import VOICE, count, make_workspace
+from helpers.work import VOICE, count
 from intone.core import keys, sites
 from intone.errors import InvalidInputError, NotFoundError
 from intone.storage.database import now_ms
@@ -14,40 +12,6 @@ async def make(database, workspace_id, *domains, **changes):
     return await database.write(
         sites.create, workspace_id, domains=domains or ("blog.example",), voice=VOICE, **changes
     )
-
-
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        ("blog.example", "blog.example"),
-        ("  Blog.Example. ", "blog.example"),
-        ("https://blog.example:8443/a/b?c", "blog.example"),
-        ("blog.example:80", "blog.example"),
-        ("bücher.example", "xn--bcher-kva.example"),
-        ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
-        ("localhost", "localhost"),
-        ("http://localhost:8000", "localhost"),
-        ("127.0.0.1", "127.0.0.1"),
-        ("127.0.0.1:8000", "127.0.0.1"),
-        ("::1", "::1"),
-        ("[::1]:8000", "::1"),
-        ("http://[2001:DB8::0:1]/", "2001:db8::1"),
-        ("my_intranet", "my_intranet"),
-    ],
-)
-def test_a_domain_is_kept_in_one_spelling(said, kept):
-    assert sites.normal_domain(said) == kept
-    assert sites.normal_domain(kept) == kept
-
-
-@pytest.mark.parametrize(
-    "said",
-    ["", " ", "http://", "a b.example", "-a.example", "a..example", "*.example", "a" * 64,
-     "x." * 127 + "example", "user@", "http://[::1", "blog.example:port", "\x00", "a/b@c:d:e"],
-)  # fmt: skip
-def test_what_is_no_domain_is_refused(said):
-    with pytest.raises(InvalidInputError, match="domain:"):
-        sites.normal_domain(said)
 
 
 async def test_a_site_is_found_by_each_of_its_names(database, workspace_id):
@@ -63,44 +27,6 @@ async def test_a_site_is_found_by_each_of_its_names(database, workspace_id):
     for name in ("0", "2" * 30, "nobody.example", "", "%"):
         with pytest.raises(NotFoundError):
             await database.read(sites.find, name)
-
-
-async def test_a_domain_is_one_sites_alone(database, workspace_id):
-    other = await database.write(make_workspace, "other")
-    first = await make(database, workspace_id)
-    second = await make(database, other, "other.example")
-    for owner in (workspace_id, other):
-        with pytest.raises(InvalidInputError, match="another site's"):
-            await make(database, owner, "new.example", "Blog.Example")
-    with pytest.raises(InvalidInputError, match="another site's"):
-        await database.write(sites.add_domain, second.id, "blog.example")
-    assert await database.read(sites.list_sites) == [first, second]
-    assert await database.read(sites.list_sites, other) == [second]
-    assert await count(database, "site_domains") == 2
-
-
-async def test_of_twenty_that_want_a_domain_at_once_one_gets_it(database, workspace_id):
-    tried = await asyncio.gather(
-        *(make(database, workspace_id) for _ in range(20)), return_exceptions=True
-    )
-    made = [site for site in tried if isinstance(site, sites.Site)]
-    refused = [error for error in tried if isinstance(error, InvalidInputError)]
-    assert (len(made), len(refused)) == (1, 19)
-    assert await count(database, "sites") == 1
-
-
-async def test_domains_come_and_go(database, workspace_id):
-    site = await make(database, workspace_id)
-    site = await database.write(sites.add_domain, site.id, "www.blog.example")
-    assert await database.write(sites.add_domain, site.id, "WWW.blog.example") == site
-    assert site.domains == ("blog.example", "www.blog.example")
-    site = await database.write(sites.remove_domain, site.id, "blog.example")
-    assert (site.domain, site.domains) == ("www.blog.example", ("www.blog.example",))
-    with pytest.raises(InvalidInputError, match="at least one"):
-        await database.write(sites.remove_domain, site.id, "www.blog.example")
-    with pytest.raises(NotFoundError):
-        await database.write(sites.remove_domain, site.id, "blog.example")
-    await make(database, workspace_id, "blog.example")
 
 
 async def test_a_site_is_changed_within_bounds(database, workspace_id):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from helpers.work import count, make_workspace
-from intone.core import webhook_deliveries, webhooks
+from intone.core import webhook_deliveries, webhook_errands, webhooks
 from intone.core.retention import Retention
 from intone.core.webhook_deliveries import DELIVER, Attempt
 from intone.errors import InvalidInputError, LeaseLostError, NotFoundError
@@ -143,7 +143,7 @@ async def test_a_webhook_that_is_off_is_told_nothing_and_gives_up_what_is_pendin
     await publish(database, queue, workspace_id)
     (delivery,) = await deliveries(database, new)
     assert (delivery.state, delivery.next_at) == ("failed", None)
-    assert await database.read(webhook_deliveries.errand, delivery.id) is None
+    assert await database.read(webhook_errands.find, delivery.id) is None
     with pytest.raises(InvalidInputError, match="turned off"):
         await database.write(
             webhook_deliveries.send_test, queue, workspace_id, new.webhook.id, "now"
@@ -165,7 +165,7 @@ async def test_a_deleted_webhook_leaves_nothing(database, queue, workspace_id):
     await publish(database, queue, workspace_id)
     (claim,) = await claimed(queue)
     await database.write(webhooks.delete, workspace_id, new.webhook.id)
-    await database.write(webhook_deliveries.finish, queue, claim, attempt(), None)
+    await database.write(webhook_errands.finish, queue, claim, attempt(), None)
     for table in ("webhooks", "webhook_deliveries", "webhook_attempts"):
         assert await count(database, table) == 0
     with pytest.raises(NotFoundError):
@@ -178,7 +178,7 @@ async def test_the_old_secret_signs_until_its_time_is_over(database, queue, work
     (delivery,) = await deliveries(database, first)
 
     async def secrets():
-        return (await database.read(webhook_deliveries.errand, delivery.id)).secrets
+        return (await database.read(webhook_errands.find, delivery.id)).secrets
 
     async def rotate(hours):
         return await database.write(webhooks.rotate_secret, workspace_id, first.webhook.id, hours)
@@ -201,15 +201,15 @@ async def test_a_try_is_written_down_and_ends_or_goes_on(database, queue, worksp
     await publish(database, queue, workspace_id)
     (claim,) = await claimed(queue)
     refused = attempt("refused", 503)
-    await database.write(webhook_deliveries.finish, queue, claim, refused, 0)
+    await database.write(webhook_errands.finish, queue, claim, refused, 0)
     (delivery,) = await deliveries(database, new)
     assert (delivery.state, delivery.attempts) == ("pending", (refused,))
     assert delivery.next_at is not None
     (again,) = await claimed(queue)
     assert again.subject == claim.subject
-    assert (await database.read(webhook_deliveries.errand, delivery.id)).attempts == 1
+    assert (await database.read(webhook_errands.find, delivery.id)).attempts == 1
     fine = attempt()
-    await database.write(webhook_deliveries.finish, queue, again, fine, None)
+    await database.write(webhook_errands.finish, queue, again, fine, None)
     (delivery,) = await deliveries(database, new)
     assert (delivery.state, delivery.attempts) == ("delivered", (refused, fine))
     assert (delivery.next_at, delivery.ended_at is None) == (None, False)
@@ -223,10 +223,10 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(database, queue, wor
     await database.write(queue.retry, stale, delay_ms=0)
     (current,) = await claimed(queue)
     with pytest.raises(LeaseLostError):
-        await database.write(webhook_deliveries.finish, queue, stale, attempt(), None)
+        await database.write(webhook_errands.finish, queue, stale, attempt(), None)
     (delivery,) = await deliveries(database, new)
     assert (delivery.state, delivery.attempts) == ("pending", ())
-    await database.write(webhook_deliveries.finish, queue, current, attempt(), None)
+    await database.write(webhook_errands.finish, queue, current, attempt(), None)
     assert (await deliveries(database, new))[0].state == "delivered"
 
 
@@ -242,7 +242,7 @@ async def test_a_replay_says_the_same_under_the_same_message_id(database, queue,
         first.event, first.message_id, "pending",
     )  # fmt: skip
     one, two = [
-        await database.read(webhook_deliveries.errand, delivery.id) for delivery in (first, again)
+        await database.read(webhook_errands.find, delivery.id) for delivery in (first, again)
     ]
     assert one.body == two.body == READY["generation.ready"]
     with pytest.raises(NotFoundError):
@@ -262,7 +262,7 @@ async def test_a_test_event_reaches_a_webhook_whatever_it_is_subscribed_to(
         new.webhook.id,
         "2026-01-01T00:00:00.000Z",
     )
-    errand = await database.read(webhook_deliveries.errand, sent.id)
+    errand = await database.read(webhook_errands.find, sent.id)
     assert json.loads(errand.body) == {
         "event": "webhook.test",
         "timestamp": "2026-01-01T00:00:00.000Z",
@@ -276,7 +276,7 @@ async def test_pages_are_newest_first_each_with_its_own_attempts(database, queue
         await publish(database, queue, workspace_id)
     for number, claim in enumerate(await claimed(queue)):
         error = attempt("refused", 500 + number)
-        await database.write(webhook_deliveries.finish, queue, claim, error, None)
+        await database.write(webhook_errands.finish, queue, claim, error, None)
     seen, before = [], None
     while True:
         page = await database.read(
@@ -300,7 +300,7 @@ async def test_what_was_told_is_forgotten_after_30_days(
         await publish(database, queue, workspace_id)
     (newest, oldest) = await deliveries(database, new)
     for claim in await claimed(queue):
-        await database.write(webhook_deliveries.finish, queue, claim, attempt(), None)
+        await database.write(webhook_errands.finish, queue, claim, attempt(), None)
     long_ago = now_ms() - 31 * 86_400_000
     await database.write(
         lambda tx: tx.execute(

@@ -26,6 +26,7 @@ __all__ = [
     "DataDir",
     "Json",
     "Language",
+    "Workspace",
     "dollars",
     "in_database",
     "micro_dollars",
@@ -48,6 +49,7 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Language = Annotated[str, typer.Option("--language", "-l", help="BCP 47 tag, e.g. en-GB.")]
+Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Name or id of the workspace.")]
 
 _MICROS_A_DOLLAR = 1_000_000
 #: What the database can hold.

@@ -11,6 +11,7 @@ import typer
 from intone.cli.common import (
     DataDir,
     Json,
+    Workspace,
     dollars,
     in_database,
     micro_dollars,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
-Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Name or id of the workspace.")]
 Name = Annotated[str, typer.Option("--name", "-n", help="What you will know the key by.")]
 Scopes = Annotated[str, typer.Option("--scopes", help="speak, manage, or both with a comma.")]
 Site = Annotated[

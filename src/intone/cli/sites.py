@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from intone.cli import site_changes
 from intone.cli.common import (
     DataDir,
     Json,
+    Language,
+    Workspace,
     in_database,
     moment,
     print_json,
@@ -17,7 +20,7 @@ from intone.cli.common import (
     runs,
     settings,
 )
-from intone.errors import InvalidInputError, NotFoundError
+from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from intone.config import Settings
     from intone.core.keys import NewKey
     from intone.core.sites import Site
-    from intone.core.voices import VoiceCatalogue
     from intone.storage.database import Transaction
 
 app = typer.Typer(help="Sites: where posts are read aloud.", no_args_is_help=True)
@@ -33,7 +35,6 @@ domains = typer.Typer(help="The domains of a site.", no_args_is_help=True)
 app.add_typer(domains, name="domains")
 
 SiteName = Annotated[str, typer.Argument(help="Its number, id or a domain of it.")]
-Workspace = Annotated[str, typer.Option("--workspace", "-w", help="Name or id of the workspace.")]
 Name = Annotated[str | None, typer.Option("--name", "-n", help="What people call it.")]
 Voice = Annotated[
     str | None, typer.Option("--voice", "-v", help="Reads unless a post says; see `voices list`.")
@@ -60,9 +61,7 @@ async def create(
     name: Name = None,
     voice: Voice = None,
     voices: Voices = None,
-    language: Annotated[
-        str, typer.Option("--language", "-l", help="BCP 47 tag, e.g. en-GB.")
-    ] = "en",
+    language: Language = "en",
     key: Annotated[
         bool, typer.Option("--key/--no-key", help="Whether it gets a key of its own.")
     ] = True,
@@ -78,8 +77,16 @@ async def create(
         "language": language,
         "allow_download": bool(allow_download),
     }
+    catalogue = site_changes.catalogue_of(chosen)
     site, new = await in_database(
-        chosen, _create, workspace, _catalogue(chosen), voice, _names(voices) or (), wanted, key=key
+        chosen,
+        site_changes.create,
+        workspace,
+        catalogue,
+        voice,
+        _names(voices) or (),
+        wanted,
+        key=key,
     )
     if as_json:
         print_json({**_public(site), "key": None if new is None else new.secret})
@@ -187,8 +194,9 @@ async def update(
     if not changes and voice is None and voices is None:
         raise InvalidInputError("Say what to change; see `intone sites update --help`.")
     chosen = settings(data_dir=data_dir)
+    catalogue = site_changes.catalogue_of(chosen)
     changed = await in_database(
-        chosen, _update, site, _catalogue(chosen), voice, _names(voices), changes
+        chosen, site_changes.update, site, catalogue, voice, _names(voices), changes
     )
     _show_changed(changed, as_json=as_json)
 
@@ -202,12 +210,8 @@ async def add(
     as_json: Json = False,
 ) -> None:
     """Give a site one more domain."""
-    from intone.core import sites
-
-    def work(tx: Transaction) -> Site:
-        return sites.add_domain(tx, sites.find(tx, site).id, domain)
-
-    _show_changed(await in_database(settings(data_dir=data_dir), work), as_json=as_json)
+    changed = await in_database(settings(data_dir=data_dir), site_changes.add_domain, site, domain)
+    _show_changed(changed, as_json=as_json)
 
 
 @domains.command("remove")
@@ -219,12 +223,10 @@ async def remove(
     as_json: Json = False,
 ) -> None:
     """Take a domain from a site."""
-    from intone.core import sites
-
-    def work(tx: Transaction) -> Site:
-        return sites.remove_domain(tx, sites.find(tx, site).id, domain)
-
-    _show_changed(await in_database(settings(data_dir=data_dir), work), as_json=as_json)
+    changed = await in_database(
+        settings(data_dir=data_dir), site_changes.remove_domain, site, domain
+    )
+    _show_changed(changed, as_json=as_json)
 
 
 @app.command("rotate-key")
@@ -276,85 +278,10 @@ async def delete(
         print(f"Deleted {found.name}.")
 
 
-def _create(
-    tx: Transaction,
-    workspace: str,
-    catalogue: VoiceCatalogue,
-    voice: str | None,
-    voices: Sequence[str],
-    wanted: dict[str, Any],
-    *,
-    key: bool,
-) -> tuple[Site, NewKey | None]:
-    from intone.core import sites, workspaces
-
-    owner = workspaces.find(tx, workspace).id
-    site = sites.create(
-        tx,
-        owner,
-        voice=_usual(catalogue, wanted["language"])
-        if voice is None
-        else _slug(tx, owner, catalogue, voice),
-        voices=[_slug(tx, owner, catalogue, name) for name in voices],
-        **wanted,
-    )
-    return site, sites.rotate_key(tx, site) if key else None
-
-
-def _update(
-    tx: Transaction,
-    name: str,
-    catalogue: VoiceCatalogue,
-    voice: str | None,
-    voices: Sequence[str] | None,
-    changes: dict[str, Any],
-) -> Site:
-    from intone.core import sites
-
-    site = sites.find(tx, name)
-    if voice is not None:
-        changes["voice"] = _slug(tx, site.workspace_id, catalogue, voice)
-    if voices is not None:
-        changes["voices"] = tuple(_slug(tx, site.workspace_id, catalogue, one) for one in voices)
-    return sites.update(tx, site.id, **changes)
-
-
 def _list(tx: Transaction, workspace: str | None) -> list[Site]:
     from intone.core import sites, workspaces
 
     return sites.list_sites(tx, None if workspace is None else workspaces.find(tx, workspace).id)
-
-
-def _catalogue(chosen: Settings) -> VoiceCatalogue:
-    from intone.core.voices import VoiceCatalogue
-    from intone.providers.registry import create_providers
-
-    providers = create_providers(chosen.providers, processes=1, engine=chosen.engine)
-    return VoiceCatalogue(providers.values())
-
-
-def _slug(tx: Transaction, workspace_id: str, catalogue: VoiceCatalogue, name: str) -> str:
-    """The slug of the voice that somebody named: a preset, or one that the workspace has cloned."""
-    from intone.core import cloned_voices
-    from intone.core.voices import short_slug
-
-    preset = catalogue.preset(name)
-    if preset is not None:
-        return preset.slug
-    for cloned in cloned_voices.list_all(tx, workspace_id):
-        if name in {cloned.id, short_slug(cloned.id)} and cloned.state == "ready":
-            return short_slug(cloned.id)
-    raise NotFoundError(f"There is no voice {name[:100]!r}; see `intone voices list`.")
-
-
-def _usual(catalogue: VoiceCatalogue, language: str) -> str:
-    """The slug of the first voice for a language."""
-    from intone.text.language import primary
-
-    found = catalogue.speaking(language) or catalogue.speaking(primary(language))
-    if not found:
-        raise InvalidInputError(f"No voice speaks {language!r}; name one with --voice.")
-    return found[0].slug
 
 
 def _names(said: str | None) -> Sequence[str] | None:

@@ -1,8 +1,8 @@
 """Cloned voices as the database knows them, from queued to ready or failed.
 
-Every function is one step of a unit of work. Steps that a worker takes name the lease
-under which it works; when the lease has passed to another, they raise and change nothing.
-A deleted voice is nobody's any more; its row stays until all that came of it is erased.
+Every function is one step of a unit of work; those that a worker takes are in
+`intone.core.clone_steps`. A deleted voice is nobody's any more; its row stays until all that
+came of it is erased.
 """
 
 from __future__ import annotations
@@ -13,46 +13,30 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from intone.core.ids import new_id
-from intone.errors import (
-    InvalidInputError,
-    LeaseLostError,
-    NotFoundError,
-    SampleRejectedError,
-)
+from intone.errors import NotFoundError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Protocol
 
-    from intone.errors import IntoneError
-    from intone.providers.cloning import PreparedVoice
-    from intone.queue.base import Claim, Queue
+    from intone.queue.base import Queue
     from intone.storage.database import Row, Transaction
-
-    class Announce(Protocol):
-        """Tells whoever wants to know that a cloned voice is ready or has failed."""
-
-        def __call__(self, tx: Transaction, voice: ClonedVoice, /) -> None:
-            """Tell, in the transaction that ends the cloning."""
 
 
 __all__ = [
     "CLONE",
+    "FIELDS",
     "ClonedVoice",
     "Consent",
     "VoiceState",
-    "begin",
     "count",
     "delete",
     "deleted",
-    "fail",
     "find",
-    "finish",
     "forget",
-    "give_back",
     "insert",
     "list_all",
+    "voice_of",
     "waiting",
 ]
 
@@ -103,7 +87,8 @@ class ClonedVoice:
     ended_at: int | None
 
 
-_FIELDS = (
+#: The columns of a cloned voice, for `voice_of`.
+FIELDS = (
     "number, id, workspace_id, name, language, state, samples, consent, engine, base_voice, model,"
     " analysis, attempts, error_code, error_message, created_at, ended_at"
 )
@@ -113,11 +98,11 @@ INSERT INTO voices
 VALUES (:id, :workspace_id, :name, :language, 'queued', :samples, :consent, 0, :now)
 """
 _FIND = f"""
-SELECT {_FIELDS} FROM voices
+SELECT {FIELDS} FROM voices
 WHERE id = :id AND workspace_id = :workspace_id AND state <> 'deleted'
 """
 _LIST = f"""
-SELECT {_FIELDS} FROM voices
+SELECT {FIELDS} FROM voices
 WHERE workspace_id = :workspace_id AND state <> 'deleted' ORDER BY number
 """
 _COUNT = """
@@ -127,34 +112,12 @@ _WAITING = """
 SELECT count(*) AS voices FROM voices
 WHERE workspace_id = :workspace_id AND state IN ('queued', 'running')
 """
-# Claims are numbered, so one that is overtaken before it begins can be told from its successor.
-_BEGIN = f"""
-UPDATE voices SET state = 'running', lease = :lease, attempts = :attempt
-WHERE id = :id AND attempts < :attempt AND state IN ('queued', 'running')
-RETURNING {_FIELDS}
-"""
-_FINISH = f"""
-UPDATE voices SET state = 'ready', lease = NULL, ended_at = :now, engine = :engine,
-  base_voice = :base_voice, model = :model, analysis = :analysis
-WHERE id = :id AND lease = :lease AND state = 'running'
-RETURNING {_FIELDS}
-"""
-_FAIL = f"""
-UPDATE voices SET state = 'failed', lease = NULL, ended_at = :now, error_code = :code,
-  error_message = :message, analysis = :analysis
-WHERE id = :id AND lease = :lease AND state = 'running'
-RETURNING {_FIELDS}
-"""
-_GIVE_BACK = """
-UPDATE voices SET state = 'queued', lease = NULL
-WHERE id = :id AND lease = :lease AND state = 'running'
-"""
 _DELETE = """
 UPDATE voices SET state = 'deleted', lease = NULL, ended_at = :now
 WHERE id = :id AND workspace_id = :workspace_id AND state <> 'deleted'
 """
 _DELETED = f"""
-SELECT {_FIELDS} FROM voices
+SELECT {FIELDS} FROM voices
 WHERE state = 'deleted' AND number > :after ORDER BY number LIMIT :limit
 """
 
@@ -195,12 +158,12 @@ def find(tx: Transaction, workspace_id: str, voice_id: str) -> ClonedVoice:
     row = tx.one(_FIND, id=voice_id, workspace_id=workspace_id)
     if row is None:
         raise NotFoundError(_UNKNOWN)
-    return _voice(row)
+    return voice_of(row)
 
 
 def list_all(tx: Transaction, workspace_id: str) -> list[ClonedVoice]:
     """The workspace's cloned voices in every state, oldest first."""
-    return [_voice(row) for row in tx.all(_LIST, workspace_id=workspace_id)]
+    return [voice_of(row) for row in tx.all(_LIST, workspace_id=workspace_id)]
 
 
 def count(tx: Transaction, workspace_id: str) -> int:
@@ -211,110 +174,6 @@ def count(tx: Transaction, workspace_id: str) -> int:
 def waiting(tx: Transaction, workspace_id: str) -> int:
     """How many of its voices are still to be made."""
     return _counted(tx.one(_WAITING, workspace_id=workspace_id))
-
-
-def begin(tx: Transaction, queue: Queue, claim: Claim) -> ClonedVoice | None:
-    """Take the voice up under a fresh lease; None where it has ended, and its entry ends as well.
-
-    Raises:
-        LeaseLostError: Another worker has it.
-    """
-    row = tx.one(_BEGIN, id=claim.subject, lease=claim.token, attempt=claim.attempt)
-    if row is not None:
-        return _voice(row)
-    row = tx.one("SELECT state FROM voices WHERE id = :id", id=claim.subject)
-    if row is None or row["state"] not in {"queued", "running"}:
-        queue.complete(tx, claim)
-        return None
-    raise LeaseLostError
-
-
-def finish(
-    tx: Transaction,
-    queue: Queue,
-    claim: Claim,
-    *,
-    engine: str,
-    model: str,
-    prepared: PreparedVoice,
-    announce: Announce | None,
-) -> None:
-    """Have the voice be ready and end its queue entry.
-
-    Args:
-        tx: The unit of work.
-        queue: Where its entry is.
-        claim: Under which it was made.
-        engine: Which engine speaks it.
-        model: Path in the blob store of what that needs.
-        prepared: What else there is to know.
-        announce: Tells of it, in the same transaction.
-
-    Raises:
-        LeaseLostError: Another worker has it, or it was deleted.
-    """
-    row = tx.one(
-        _FINISH,
-        id=claim.subject,
-        lease=claim.token,
-        now=now_ms(),
-        engine=engine,
-        base_voice=prepared.base_voice,
-        model=model,
-        analysis=_json(prepared.analysis),
-    )
-    if row is None:
-        raise LeaseLostError
-    queue.complete(tx, claim)
-    if announce is not None:
-        announce(tx, _voice(row))
-
-
-def fail(
-    tx: Transaction,
-    queue: Queue,
-    claim: Claim,
-    error: IntoneError,
-    *,
-    announce: Announce | None,
-) -> None:
-    """Have the voice be failed.
-
-    Its entry is kept as a dead letter, unless the samples are to blame: the operator cannot help
-    there.
-
-    Raises:
-        LeaseLostError: As `finish`.
-    """
-    analysis = error.analysis if isinstance(error, SampleRejectedError) else None
-    row = tx.one(
-        _FAIL,
-        id=claim.subject,
-        lease=claim.token,
-        now=now_ms(),
-        code=error.code,
-        message=error.message,
-        analysis=None if analysis is None else _json(analysis),
-    )
-    if row is None:
-        raise LeaseLostError
-    if isinstance(error, InvalidInputError | NotFoundError):
-        queue.complete(tx, claim)
-    else:
-        queue.bury(tx, claim, f"{error.code}: {error.message}")
-    if announce is not None:
-        announce(tx, _voice(row))
-
-
-def give_back(tx: Transaction, queue: Queue, claim: Claim, delay_ms: int) -> None:
-    """Let another try begin after a delay.
-
-    Raises:
-        LeaseLostError: Another worker has it, or it was deleted.
-    """
-    if not tx.execute(_GIVE_BACK, id=claim.subject, lease=claim.token):
-        raise LeaseLostError
-    queue.retry(tx, claim, delay_ms=delay_ms)
 
 
 def delete(tx: Transaction, queue: Queue, workspace_id: str, voice_id: str) -> None:
@@ -336,7 +195,7 @@ def deleted(tx: Transaction, after: int, limit: int) -> list[ClonedVoice]:
         after: The number of the last one that was seen before; 0 for the first.
         limit: How many at most.
     """
-    return [_voice(row) for row in tx.all(_DELETED, after=after, limit=limit)]
+    return [voice_of(row) for row in tx.all(_DELETED, after=after, limit=limit)]
 
 
 def forget(tx: Transaction, voice_id: str) -> None:
@@ -354,7 +213,8 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _voice(row: Row) -> ClonedVoice:
+def voice_of(row: Row) -> ClonedVoice:
+    """The cloned voice of a row that has the columns `FIELDS`."""
     return ClonedVoice(
         number=row["number"],
         id=row["id"],

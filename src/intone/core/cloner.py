@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from intone.core import cloned_voices
+from intone.core import clone_steps
 from intone.core.cloning import model_folder
 from intone.errors import (
     InternalError,
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from intone.core.cloned_voices import Announce, ClonedVoice
+    from intone.core.clone_steps import Announce
+    from intone.core.cloned_voices import ClonedVoice
     from intone.core.uploading import Uploads
     from intone.core.voices import ClonedVoices
     from intone.providers.cloning import CloneEngine
@@ -85,9 +86,7 @@ class Cloner:
 
     async def run(self, claim: Claim) -> None:
         """Make the claimed voice and end the claim: with a voice, an error or another try."""
-        beginning = asyncio.create_task(
-            self._database.write(cloned_voices.begin, self._queue, claim)
-        )
+        beginning = self._database.write(clone_steps.begin, self._queue, claim)
         try:
             voice = await asyncio.shield(beginning)
             if voice is not None:
@@ -129,7 +128,7 @@ class Cloner:
         await self._blobs.put(blob, prepared.model)
         try:
             await self._database.write(
-                cloned_voices.finish,
+                clone_steps.finish,
                 self._queue,
                 claim,
                 engine=engine.name,
@@ -166,7 +165,7 @@ class Cloner:
         _log.warning("voice.failed", voice=voice.id, error=error.code, message=error.message)
         try:
             await self._database.write(
-                cloned_voices.fail, self._queue, claim, error, announce=self._announce
+                clone_steps.fail, self._queue, claim, error, announce=self._announce
             )
         except UnavailableError as full:
             # Not even the failure can be written now; the lease runs out and another try begins.
@@ -174,6 +173,6 @@ class Cloner:
 
     async def _give_back(self, claim: Claim, delay_ms: int) -> None:
         try:
-            await self._database.write(cloned_voices.give_back, self._queue, claim, delay_ms)
+            await self._database.write(clone_steps.give_back, self._queue, claim, delay_ms)
         except IntoneError as error:
             _log.info("voice.not_given_back", voice=claim.subject, error=error.code)

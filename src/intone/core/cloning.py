@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from intone.core import cloned_voices, job_lists, post_rows, segment_rows, uploads
+from intone.core import cloned_voices, job_lists, post_takes, segment_rows, uploads
 from intone.core.voices import looks_cloned, short_slug
 from intone.errors import InvalidInputError, NotFoundError, PlanFeatureError
 from intone.storage.database import now_ms
@@ -198,7 +198,7 @@ class Cloning:
         while job_ids := await self._database.read(_recordings, voice):
             await self._database.write(_expire, voice.workspace_id, job_ids)
         slug = short_slug(voice.id)
-        await self._database.write(post_rows.drop_voice, self._queue, voice.workspace_id, slug)
+        await self._database.write(post_takes.drop_voice, self._queue, voice.workspace_id, slug)
         packs = await self._database.write(segment_rows.erase_voice, voice.workspace_id, slug)
         await self._segments.discard(packs)
         async for blob in self._blobs.list(model_folder(voice)):

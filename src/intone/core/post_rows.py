@@ -1,7 +1,6 @@
-"""Posts as the database knows them: a row a post, a take a voice, jobs that render them.
+"""Posts as the database knows them, each as it stands in one voice.
 
-A take names two jobs: the latest, and the last one that was ready, which is served while a
-later one renders. They are one and the same where nothing is under way.
+How a voice's recording comes to be a post's, and goes again, is in `intone.core.post_takes`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from intone.core import jobs, recordings
+from intone.core import post_takes, recordings
 from intone.core.recordings import recording_of
 from intone.errors import NotFoundError
 from intone.storage.database import now_ms
@@ -17,7 +16,7 @@ from intone.storage.database import now_ms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from intone.core.jobs import Job, JobState
+    from intone.core.jobs import JobState
     from intone.core.recordings import Recording
     from intone.queue.base import Queue
     from intone.storage.database import Row, Transaction, Value
@@ -26,20 +25,15 @@ __all__ = [
     "Post",
     "PostJob",
     "ReadyTake",
-    "add_take",
     "delete",
     "delete_all",
-    "drop_voice",
     "find",
     "find_number",
     "insert",
     "lock",
     "note",
     "page",
-    "put_take",
     "ready_posts",
-    "retire",
-    "take_ended",
 ]
 
 
@@ -89,9 +83,6 @@ class Post:
     #: What is served: of the latest job, or of the one before while that renders.
     ready: ReadyTake | None
 
-
-#: Milliseconds for which a recording that was replaced can still be heard: who is amid it goes on.
-_STILL_HEARD_MS: Final = 3_600_000
 
 _SELECT = f"""
 SELECT p.number, p.site_id, p.workspace_id, p.post_id, p.language, p.title, p.url,
@@ -146,40 +137,6 @@ UPDATE posts SET title = COALESCE(:title, title), url = COALESCE(:url, url), upd
 WHERE number = :number
   AND (COALESCE(:title, title, '') <> COALESCE(title, '')
     OR COALESCE(:url, url, '') <> COALESCE(url, ''))
-"""
-# A voice that is new to the post serves what there is in the voice before, until it is ready.
-_PUT_TAKE = """
-INSERT INTO post_takes (post_number, voice, job_id, ready_job_id, created_at)
-VALUES (:number, :voice, :job_id, (
-  SELECT ready_job_id FROM post_takes WHERE post_number = :number AND voice = :before
-), :now)
-ON CONFLICT (post_number, voice) DO UPDATE SET job_id = excluded.job_id
-"""
-_ADD_TAKE = """
-INSERT INTO post_takes (post_number, voice, job_id, created_at)
-VALUES (:number, :voice, :job_id, :now)
-ON CONFLICT (post_number, voice) DO UPDATE SET job_id = excluded.job_id, ready_job_id = NULL
-"""
-_TAKE_OF = """
-SELECT t.post_number, t.voice, t.ready_job_id, t.replaced_job_id, p.voice AS own_voice
-FROM post_takes t JOIN posts p ON p.number = t.post_number WHERE t.job_id = :job_id
-"""
-_JOBS_OF_SITE = """
-SELECT j.id FROM posts p JOIN post_takes t ON t.post_number = p.number
-JOIN jobs j ON j.id IN (t.job_id, t.ready_job_id, t.replaced_job_id)
-WHERE p.site_id = :site_id
-"""
-_TAKES = """
-SELECT voice, job_id, ready_job_id, replaced_job_id FROM post_takes WHERE post_number = :number
-"""
-_TAKES_IN_VOICE = """
-SELECT p.number, t.job_id, t.ready_job_id, t.replaced_job_id FROM posts p
-JOIN post_takes t ON t.post_number = p.number AND t.voice = :voice
-WHERE p.workspace_id = :workspace_id
-"""
-_EXPIRE = """
-UPDATE jobs SET expires_at = :at WHERE id = :id AND ended_at IS NOT NULL
-  AND (expires_at IS NULL OR expires_at > :at)
 """
 
 
@@ -292,116 +249,16 @@ def note(tx: Transaction, number: int, title: str | None, url: str | None) -> No
     tx.execute(_NOTE, number=number, title=title, url=url, now=now_ms())
 
 
-def put_take(
-    tx: Transaction, number: int, *, voice: str, before: str, job_id: str, sha256: bytes
-) -> None:
-    """Have a job render the post, which from now on is read in its voice.
-
-    Args:
-        tx: The unit of work.
-        number: Of the post.
-        voice: Slug of the job's voice.
-        before: Slug of the voice that has read it until now.
-        job_id: The job.
-        sha256: Of what it reads, and how.
-    """
-    now = now_ms()
-    tx.execute(_PUT_TAKE, number=number, voice=voice, before=before, job_id=job_id, now=now)
-    tx.execute(
-        "UPDATE posts SET voice = :voice, sha256 = :sha256, updated_at = :now"
-        " WHERE number = :number",
-        number=number,
-        voice=voice,
-        sha256=sha256,
-        now=now,
-    )
-
-
-def add_take(tx: Transaction, number: int, voice: str, job_id: str) -> None:
-    """Have a job render the post in one more voice."""
-    tx.execute(_ADD_TAKE, number=number, voice=voice, job_id=job_id, now=now_ms())
-
-
-def take_ended(tx: Transaction, queue: Queue, job: Job) -> None:
-    """Serve a job that has ended ready, and let those go that it replaces.
-
-    The one that was served until now can be heard for another hour, by who is amid it.
-    Recordings of the post in other voices are of its text before; where it is the post's own
-    voice that has ended, they go as well, and are made anew when a reader asks for them.
-    """
-    take = tx.one(_TAKE_OF, job_id=job.id)
-    if take is None:  # its post was deleted meanwhile
-        retire(tx, queue, job.workspace_id, job.id)
-        return
-    if job.state != "ready":
-        return
-    number, now = take["post_number"], now_ms()
-    gone, replaced = {take["replaced_job_id"]}, take["ready_job_id"]
-    if take["voice"] == take["own_voice"]:
-        for other in tx.all(_TAKES, number=number):
-            if other["voice"] != take["voice"]:
-                gone |= _jobs_of(other)
-        tx.execute(
-            "DELETE FROM post_takes WHERE post_number = :number AND voice <> :voice",
-            number=number,
-            voice=take["voice"],
-        )
-        tx.execute(
-            "UPDATE posts SET updated_at = :now WHERE number = :number", number=number, now=now
-        )
-    tx.execute(
-        "UPDATE post_takes SET ready_job_id = :job_id, replaced_job_id = :replaced"
-        " WHERE job_id = :job_id",
-        job_id=job.id,
-        replaced=replaced,
-    )
-    if replaced is not None:
-        tx.execute(_EXPIRE, id=replaced, at=now + _STILL_HEARD_MS)
-    for old in gone - {None, replaced, job.id}:
-        retire(tx, queue, job.workspace_id, old)
-
-
-def retire(tx: Transaction, queue: Queue, workspace_id: str, job_id: str) -> None:
-    """End a job if it has not ended, and have it be gone; the next sweep erases its audio."""
-    try:
-        jobs.cancel(tx, queue, workspace_id, job_id)
-    except NotFoundError:  # it was before
-        return
-    tx.execute(_EXPIRE, id=job_id, at=now_ms())
-
-
 def delete(tx: Transaction, queue: Queue, post: Post) -> None:
     """Delete a post with its audio in every voice and its figures."""
-    for take in tx.all(_TAKES, number=post.number):
-        for job_id in _jobs_of(take):
-            retire(tx, queue, post.workspace_id, job_id)
+    post_takes.retire_all(tx, queue, post.workspace_id, post.number)
     tx.execute("DELETE FROM posts WHERE number = :number", number=post.number)  # and what is its
 
 
 def delete_all(tx: Transaction, queue: Queue, workspace_id: str, site_id: str) -> None:
     """Delete every post of a site, as `delete` does."""
-    for row in tx.all(_JOBS_OF_SITE, site_id=site_id):
-        retire(tx, queue, workspace_id, row["id"])
+    post_takes.retire_site(tx, queue, workspace_id, site_id)
     tx.execute("DELETE FROM posts WHERE site_id = :site_id", site_id=site_id)
-
-
-def drop_voice(tx: Transaction, queue: Queue, workspace_id: str, voice: str) -> None:
-    """Forget what a voice that is no more has read for a workspace, and what it was to read.
-
-    A post of its own has no audio until its publisher sends it again.
-    """
-    for take in tx.all(_TAKES_IN_VOICE, workspace_id=workspace_id, voice=voice):
-        for job_id in _jobs_of(take):
-            retire(tx, queue, workspace_id, job_id)
-        tx.execute(
-            "DELETE FROM post_takes WHERE post_number = :number AND voice = :voice",
-            number=take["number"],
-            voice=voice,
-        )
-
-
-def _jobs_of(take: Row) -> set[str]:
-    return {take["job_id"], take["ready_job_id"], take["replaced_job_id"]} - {None}
 
 
 def _post(row: Row, voice: str | None = None) -> Post:

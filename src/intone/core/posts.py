@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
-from msgspec import structs
 
-from intone.core import jobs, ledger, post_rows
-from intone.core.jobs import Order, Switch
-from intone.core.post_rows import Post, PostJob, ReadyTake, find_number, ready_posts
+from intone.core import jobs, ledger, post_rows, post_takes
+from intone.core.post_orders import in_voice, order_of, preset_for
 from intone.core.voices import speaks
 from intone.errors import (
     InvalidInputError,
@@ -25,69 +23,31 @@ from intone.errors import (
     QuotaExceededError,
 )
 from intone.storage.database import LostRaceError
-from intone.text.language import primary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from intone.core.jobs import Job, JobState
+    from intone.core.jobs import Job, JobState, Order
     from intone.core.policy import Policy
+    from intone.core.post_orders import PostRequest, Update
+    from intone.core.post_rows import Post
     from intone.core.sites import Site
     from intone.core.voices import CatalogueVoice, VoiceCatalogue
     from intone.core.watch import Watchers
-    from intone.providers.base import PresetVoice
     from intone.queue.base import Queue
     from intone.storage.database import Database, Transaction
 
-__all__ = [
-    "DIALECT",
-    "LONGEST_TEXT",
-    "SHORTEST_TEXT",
-    "Outcome",
-    "Post",
-    "PostJob",
-    "PostReply",
-    "PostRequest",
-    "Posts",
-    "ReadyTake",
-    "find_number",
-    "ready_posts",
-]
+__all__ = ["DIALECT", "Outcome", "PostReply", "Posts"]
 
 #: What the core calls jobs that came by this API.
 DIALECT: Final = "posts"
-#: Shortest and longest text that is read, in characters.
-SHORTEST_TEXT: Final = 50
-LONGEST_TEXT: Final = 200_000
 #: More languages than any post is in.
 _MOST_LANGUAGES: Final = 1000
 #: The language in which new posts count towards the plan's (seed 000).
 _COUNTED: Final = "en"
-_SAMPLE_RATE: Final = 24_000
 
 #: What became of a request: a job was queued for it, one is at work already, or it was done before.
 Outcome = Literal["queued", "generating", "exists"]
-#: What to do with a post that has been rendered or is being rendered: leave it, render it anew
-#: where what is read or how has changed, render it anew.
-Update = Literal["never", "if-changed", "always"]
-
-
-@dataclass(frozen=True, slots=True)
-class PostRequest:
-    """A post that is to be read aloud."""
-
-    post_id: str
-    #: ISO 639-1.
-    language: str
-    title: str | None
-    #: Where the article is.
-    url: str | None
-    #: What is read.
-    text: str
-    voice: CatalogueVoice
-    #: Parts of the text in other languages: where they begin and end, and which.
-    stretches: Sequence[tuple[int, int, str]] = ()
-    update: Update = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +116,7 @@ class Posts:
             if speaks(own.languages, language):
                 return own
             gender = own.gender
-        found = _speaker(self._voices, language, gender)
+        found = preset_for(self._voices, language, gender)
         if found is None:
             raise NotFoundError(f"No voice here speaks {language!r}.")
         return found
@@ -186,7 +146,7 @@ class Posts:
             StorageFullError: There is no room to write it down.
         """
         await self._policy.check(request.text)
-        order = _order(self._voices, request)
+        order = order_of(self._voices, request)
         content = (request.text, order.voice, order.language, order.switches)
         wanted = _Wanted(
             site, request, order, hashlib.sha256(msgspec.json.encode(content)).digest()
@@ -226,7 +186,7 @@ class Posts:
         if chosen.take is not None or post.ready is None or post.take.state != "ready":
             return chosen
         job = await self._database.read(jobs.find, post.workspace_id, post.ready.job_id)
-        order = _in_voice(self._voices, job.order, speaker)
+        order = in_voice(self._voices, job.order, speaker)
         return await self._database.write(_add_voice, self._queue, post, order)
 
     async def list_posts(
@@ -264,7 +224,7 @@ class Posts:
 
     def ended(self, tx: Transaction, job: Job) -> None:
         """Serve a job that has ended ready; for the renderer's `announce`."""
-        post_rows.take_ended(tx, self._queue, job)
+        post_takes.ended(tx, self._queue, job)
 
 
 def _submit(tx: Transaction, queue: Queue, wanted: _Wanted) -> PostReply:
@@ -281,7 +241,7 @@ def _submit(tx: Transaction, queue: Queue, wanted: _Wanted) -> PostReply:
         return PostReply(outcome, post)
     if post.take is not None and (post.ready is None or post.take.id != post.ready.job_id):
         # First: what it has reserved may be what pays for its successor.
-        post_rows.retire(tx, queue, site.workspace_id, post.take.id)
+        post_takes.retire(tx, queue, site.workspace_id, post.take.id)
     return _queued(tx, queue, wanted, number, before=row["voice"])
 
 
@@ -330,7 +290,7 @@ def _queued(
 ) -> PostReply:
     site, request, order = wanted.site, wanted.request, wanted.order
     job_id = _start(tx, queue, site.workspace_id, order)
-    post_rows.put_take(
+    post_takes.put(
         tx, number, voice=order.voice, before=before, job_id=job_id, sha256=wanted.sha256
     )
     return PostReply("queued", post_rows.find(tx, site.id, request.post_id, request.language))
@@ -358,7 +318,7 @@ def _add_voice(tx: Transaction, queue: Queue, post: Post, order: Order) -> Post:
     found = post_rows.find(tx, post.site_id, post.post_id, post.language, order.voice)
     if locked is None or locked["voice"] == order.voice or found.take is not None:
         return found
-    post_rows.add_take(tx, post.number, order.voice, _start(tx, queue, post.workspace_id, order))
+    post_takes.add(tx, post.number, order.voice, _start(tx, queue, post.workspace_id, order))
     return post_rows.find(tx, post.site_id, post.post_id, post.language, order.voice)
 
 
@@ -371,63 +331,3 @@ def _delete(
     for post in found:
         post_rows.delete(tx, queue, post)
     return found
-
-
-def _order(voices: VoiceCatalogue, request: PostRequest) -> Order:
-    """What is to be spoken for a request: for as long as the post is there."""
-    voice = request.voice
-    language = _tag(voice, request.language)
-    return Order(
-        text=request.text,
-        voice=voice.slug,
-        language=language,
-        retention_hours=None,
-        format="mp3",
-        sample_rate=_SAMPLE_RATE,
-        reuse=True,
-        switches=tuple(_switches(voices, request, language)),
-    )
-
-
-def _switches(voices: VoiceCatalogue, request: PostRequest, language: str) -> Iterable[Switch]:
-    """Where voices of other languages read, and where the post's own reads on.
-
-    A stretch in a language that no voice speaks is read by the post's own.
-    """
-    own, reached = request.voice, 0
-    for start, end, tag in request.stretches:
-        if primary(tag) == primary(language):
-            continue
-        other = _speaker(voices, tag, own.gender)
-        if other is None:
-            continue
-        if 0 < reached < start:
-            yield Switch(reached, language, own.slug)
-        yield Switch(start, _tag(other, tag), other.slug)
-        reached = end
-    if 0 < reached < len(request.text):
-        yield Switch(reached, language, own.slug)
-
-
-def _in_voice(voices: VoiceCatalogue, order: Order, voice: CatalogueVoice) -> Order:
-    """The same order with another voice, and with others beside it where languages change."""
-    language = _tag(voice, primary(order.language))
-    switches = []
-    for switch in order.switches:
-        speaker = None
-        if switch.voice != order.voice:
-            speaker = _speaker(voices, switch.language, voice.gender)
-        changed = (language, voice.slug) if speaker is None else (switch.language, speaker.slug)
-        switches.append(Switch(switch.start, *changed))
-    return structs.replace(order, voice=voice.slug, language=language, switches=tuple(switches))
-
-
-def _speaker(voices: VoiceCatalogue, language: str, gender: str) -> PresetVoice | None:
-    """The preset for a language or accent, or else for any accent of it; alike if there is one."""
-    found = voices.speaking(language) or voices.speaking(primary(language))
-    return next((voice for voice in found if voice.gender == gender), found[0] if found else None)
-
-
-def _tag(voice: CatalogueVoice, language: str) -> str:
-    """The tag by which a voice speaks a language."""
-    return next((tag for tag in voice.languages if speaks([tag], language)), voice.languages[0])

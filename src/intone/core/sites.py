@@ -1,22 +1,22 @@
 """Sites: a publisher's domains, with the voices that read there and how.
 
-A domain belongs to one site alone, as readers' browsers name nothing but the domain.
+Which domains it has is in `intone.core.site_domains`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from intone.core import keys, post_rows
+from intone.core import keys, post_rows, site_domains
 from intone.core.ids import new_id
+from intone.core.site_domains import normal_domain
 from intone.errors import InvalidInputError, NotFoundError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from intone.core.keys import NewKey
     from intone.queue.base import Queue
@@ -25,16 +25,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Site",
     "Spoken",
-    "add_domain",
     "create",
     "delete",
     "find",
     "find_by_domain",
     "find_by_id",
     "list_sites",
-    "normal_domain",
     "of_workspace",
-    "remove_domain",
     "rotate_key",
     "update",
 ]
@@ -42,13 +39,9 @@ __all__ = [
 #: What is done with code blocks and tables.
 Spoken = Literal["skip", "announce"]
 
-_MAX_NAME: Final = 100
-_MAX_TEXT: Final = 4000
-_MAX_URL: Final = 2048
-_MAX_DOMAIN: Final = 253
+#: Characters.
+_MAX_NAME, _MAX_TEXT, _MAX_URL = 100, 4000, 2048
 _MAX_VOICES: Final = 50
-_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 #: More digits than any site's number has.
@@ -72,10 +65,6 @@ UPDATE sites SET name = :name, language = :language, voice = :voice, voices = :v
   description = :description, author = :author, email = :email, image_url = :image_url,
   category = :category
 WHERE id = :id
-"""
-_ADD_DOMAIN = """
-INSERT INTO site_domains (domain, site_id, is_primary) VALUES (:domain, :site_id, :is_primary)
-ON CONFLICT (domain) DO NOTHING
 """
 
 
@@ -111,35 +100,6 @@ class Site:
     def domain(self) -> str:
         """The primary domain."""
         return self.domains[0]
-
-
-def normal_domain(said: str) -> str:
-    """A domain as it is kept: lower case, IDNA's ASCII, no scheme, no port, no path.
-
-    `localhost` and IP addresses are domains too; an IPv6 address has no brackets.
-
-    Raises:
-        InvalidInputError: It is none.
-    """
-    from yarl import URL
-
-    text = said.strip()
-    if "://" not in text:
-        is_bare_ipv6 = text.count(":") > 1 and not text.startswith("[")
-        text = f"http://[{text}]" if is_bare_ipv6 else f"http://{text}"
-    try:
-        host = (URL(text).raw_host or "").lower().rstrip(".")
-    except ValueError:  # an IDNA error is one as well
-        host = ""
-    try:
-        return ipaddress.ip_address(host).compressed
-    except ValueError:
-        pass
-    if len(host) > _MAX_DOMAIN or not _DOMAIN.fullmatch(host):
-        raise InvalidInputError(
-            f"domain: {said[:80]!r} is not a domain; send one such as 'blog.example'."
-        )
-    return host
 
 
 def create(
@@ -191,10 +151,9 @@ def create(
         domains=normal,
     )
     _check(site)
-    row = _columns(site)
-    tx.execute(_INSERT, **row, workspace_id=workspace_id, created_at=site.created_at)
+    tx.execute(_INSERT, **_columns(site), workspace_id=workspace_id, created_at=site.created_at)
     for domain in normal:
-        _claim(tx, site.id, domain, is_primary=domain == normal[0])
+        site_domains.claim(tx, site.id, domain, is_primary=domain == normal[0])
     return find_by_id(tx, site.id)
 
 
@@ -267,39 +226,6 @@ def list_sites(tx: Transaction, workspace_id: str | None = None) -> list[Site]:
     return [_site(tx, row) for row in tx.all(f"SELECT {_FIELDS} FROM sites ORDER BY number")]
 
 
-def add_domain(tx: Transaction, site_id: str, domain: str) -> Site:
-    """Give a site one more domain; one that it has already stays.
-
-    Raises:
-        NotFoundError: There is no such site.
-        InvalidInputError: It is no domain, or another site's.
-    """
-    site, normal = find_by_id(tx, site_id), normal_domain(domain)
-    if normal not in site.domains:
-        _claim(tx, site_id, normal, is_primary=False)
-    return find_by_id(tx, site_id)
-
-
-def remove_domain(tx: Transaction, site_id: str, domain: str) -> Site:
-    """Take a domain from a site; where it was the primary one, the next one is.
-
-    Raises:
-        NotFoundError: There is no such site, or it does not have the domain.
-        InvalidInputError: It is the site's only one.
-    """
-    site, normal = find_by_id(tx, site_id), normal_domain(domain)
-    if normal not in site.domains:
-        raise NotFoundError(f"The site does not have the domain {normal!r}.")
-    if len(site.domains) == 1:
-        raise InvalidInputError("A site has at least one domain; add another one first.")
-    tx.execute("DELETE FROM site_domains WHERE domain = :domain", domain=normal)
-    if normal == site.domain:
-        tx.execute(
-            "UPDATE site_domains SET is_primary = 1 WHERE domain = :domain", domain=site.domains[1]
-        )
-    return find_by_id(tx, site_id)
-
-
 def update(tx: Transaction, site_id: str, **changes: Any) -> Site:
     """Change a site.
 
@@ -320,11 +246,7 @@ def update(tx: Transaction, site_id: str, **changes: Any) -> Site:
 
 def rotate_key(tx: Transaction, site: Site) -> NewKey:
     """Revoke every key of the site at once and make one; also where it has none yet."""
-    tx.execute(
-        "UPDATE keys SET revoked_at = :now WHERE site_id = :site_id AND revoked_at IS NULL",
-        now=now_ms(),
-        site_id=site.id,
-    )
+    _end_keys(tx, site.id)
     name = f"site {site.domain}"[:_MAX_NAME]
     return keys.create(tx, site.workspace_id, name, ("speak",), site_id=site.id)
 
@@ -337,11 +259,7 @@ def delete(tx: Transaction, queue: Queue, site_id: str) -> None:
     """
     site = find_by_id(tx, site_id)
     post_rows.delete_all(tx, queue, site.workspace_id, site_id)
-    tx.execute(
-        "UPDATE keys SET revoked_at = :now WHERE site_id = :site_id AND revoked_at IS NULL",
-        now=now_ms(),
-        site_id=site_id,
-    )
+    _end_keys(tx, site_id)
     tx.execute("DELETE FROM sites WHERE id = :id", id=site_id)  # and its domains, by cascade
 
 
@@ -358,9 +276,12 @@ def _by_domain(tx: Transaction, domain: str) -> Site | None:
     return None if row is None else _site(tx, row)
 
 
-def _claim(tx: Transaction, site_id: str, domain: str, *, is_primary: bool) -> None:
-    if not tx.execute(_ADD_DOMAIN, domain=domain, site_id=site_id, is_primary=int(is_primary)):
-        raise InvalidInputError(f"domain: {domain!r} is another site's already.")
+def _end_keys(tx: Transaction, site_id: str) -> None:
+    tx.execute(
+        "UPDATE keys SET revoked_at = :now WHERE site_id = :site_id AND revoked_at IS NULL",
+        now=now_ms(),
+        site_id=site_id,
+    )
 
 
 def _check(site: Site) -> None:
@@ -407,14 +328,6 @@ def _columns(site: Site) -> dict[str, Any]:
     }
 
 
-def _domains(tx: Transaction, site_id: str) -> Iterable[str]:
-    rows = tx.all(
-        "SELECT domain FROM site_domains WHERE site_id = :site_id ORDER BY is_primary DESC, domain",
-        site_id=site_id,
-    )
-    return (row["domain"] for row in rows)
-
-
 def _site(tx: Transaction, row: Row) -> Site:
     return Site(
         number=row["number"],
@@ -433,5 +346,5 @@ def _site(tx: Transaction, row: Row) -> Site:
         image_url=row["image_url"],
         category=row["category"],
         created_at=row["created_at"],
-        domains=tuple(_domains(tx, row["id"])),
+        domains=site_domains.of_site(tx, row["id"]),
     )

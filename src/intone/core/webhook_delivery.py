@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from intone.core import webhook_deliveries, webhooks
+from intone.core import webhook_errands, webhooks
 from intone.core.webhook_deliveries import Attempt
 from intone.core.webhook_signatures import sign
 from intone.errors import IntoneError, InvalidInputError, LeaseLostError
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from intone.core.egress import Egress
-    from intone.core.webhook_deliveries import Errand, Outcome
+    from intone.core.webhook_deliveries import Outcome
+    from intone.core.webhook_errands import Errand
     from intone.queue.base import Claim, Queue
     from intone.storage.database import Database, Transaction
 
@@ -90,7 +91,7 @@ class Deliverer:
             self._session = None
 
     async def _run(self, claim: Claim) -> None:
-        errand = await self._database.read(webhook_deliveries.errand, claim.subject)
+        errand = await self._database.read(webhook_errands.find, claim.subject)
         if errand is None:
             await self._database.write(self._queue.complete, claim)
             return
@@ -214,13 +215,13 @@ def _conclude(
     """Write down what came of a try, and what follows from it."""
     is_over = attempt.error == "gone" or errand.attempts >= len(SCHEDULE_S)
     delay_ms = None if is_over else int(1000 * jitter * SCHEDULE_S[errand.attempts])
-    webhook_deliveries.finish(tx, queue, claim, attempt, delay_ms)
+    webhook_errands.finish(tx, queue, claim, attempt, delay_ms)
     if attempt.error == "gone":
         webhooks.disable(tx, errand.webhook_id, "gone")
     elif (
         attempt.error is not None
         and is_over
-        and webhook_deliveries.is_only_failing(tx, errand.webhook_id, errand.created_at)
+        and webhook_errands.is_only_failing(tx, errand.webhook_id, errand.created_at)
     ):
         webhooks.disable(tx, errand.webhook_id, "failing")
 

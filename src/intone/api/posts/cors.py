@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from intone.api.headers import header_values, set_answer_header
 from intone.core import sites
+from intone.core.site_domains import normal_domain
 from intone.errors import IntoneError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ async def _is_allowed(core: Core, origin: str, site: Site | None) -> bool:
             return False
         return True
     try:
-        return sites.normal_domain(origin) in site.domains
+        return normal_domain(origin) in site.domains
     except InvalidInputError:
         return False
 

@@ -30,7 +30,7 @@ from intone.api.posts.gate import (
     core_of,
     key_site,
 )
-from intone.core import sites
+from intone.core.site_domains import normal_domain
 from intone.errors import ForbiddenError, IntoneError, InvalidInputError
 from intone.text.controls import find_forbidden, refuse_controls
 
@@ -112,7 +112,7 @@ def _refuse_strangers(request: Req, site: Site) -> None:
     """
     for origin in header_values(request, b"origin"):
         try:
-            is_own = sites.normal_domain(origin) in site.domains
+            is_own = normal_domain(origin) in site.domains
         except InvalidInputError:
             is_own = False
         if not is_own:

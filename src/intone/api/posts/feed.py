@@ -31,11 +31,11 @@ from intone.api.posts.transcripts import transcript_path
 from intone.api.queries import refuse_repeated
 from intone.audio.formats import FORMATS
 from intone.core.feed import Episode, Podcast, Transcript, feed_xml, http_date
-from intone.core.posts import ready_posts
+from intone.core.post_rows import ready_posts
 from intone.errors import NotFoundError, RateLimitedError, UnavailableError
 
 if TYPE_CHECKING:
-    from intone.core.posts import Post
+    from intone.core.post_rows import Post
     from intone.core.sites import Site
 
 __all__ = ["FEED_ROUTES"]

@@ -13,6 +13,7 @@ from intone.api.headers import set_answer_header
 from intone.api.posts.cors import allow_all_origins, allow_origin
 from intone.api.posts.errors import InvalidFieldsError, SubscriptionInactiveError
 from intone.core import sites, workspaces
+from intone.core.site_domains import normal_domain
 from intone.errors import NotFoundError, PlanFeatureError, RateLimitedError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ async def admit_domain(
     await allow_origin(connection, core, site)
     plan = core.access.plan(plan_name)
     per_minute: int = getattr(plan, f"{what}_per_minute")
-    await _count(connection, f"{what}:{sites.normal_domain(domain)}", per_minute)
+    await _count(connection, f"{what}:{normal_domain(domain)}", per_minute)
     if _FEATURE not in plan.features:
         raise SubscriptionInactiveError("Subscription inactive")
     connection.scope["state"][_SITE] = site

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from intone.api.posts.schemas import PostState
     from intone.core.jobs import JobState
-    from intone.core.posts import Post, Posts
+    from intone.core.post_rows import Post
+    from intone.core.posts import Posts
     from intone.core.sites import Site
     from intone.core.voices import CatalogueVoice
 

@@ -23,7 +23,7 @@ from intone.api.queries import refuse_repeated
 from intone.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from intone.core.posts import Post
+    from intone.core.post_rows import Post
 
 __all__ = ["PUBLIC_ROUTES"]
 

@@ -15,14 +15,15 @@ from msgspec import Struct
 
 from intone.api.posts.errors import InvalidFieldsError
 from intone.api.posts.schemas import LONGEST_POST_ID, LONGEST_TITLE, LONGEST_URL
-from intone.core import sites
-from intone.core.posts import LONGEST_TEXT, SHORTEST_TEXT, PostRequest
+from intone.core.post_orders import LONGEST_TEXT, SHORTEST_TEXT, PostRequest
+from intone.core.site_domains import normal_domain
 from intone.core.voices import speaks
 from intone.errors import InvalidInputError
 from intone.text.controls import CONTROLS
 
 if TYPE_CHECKING:
-    from intone.core.posts import Posts, Update
+    from intone.core.post_orders import Update
+    from intone.core.posts import Posts
     from intone.core.sites import Site
     from intone.core.voices import CatalogueVoice
 
@@ -259,6 +260,6 @@ def _host(url: str) -> str | None:
     if not url.lower().startswith(("http://", "https://")) or " " in url:
         return None
     try:
-        return sites.normal_domain(url)
+        return normal_domain(url)
     except InvalidInputError:
         return None

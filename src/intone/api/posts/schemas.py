@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from intone.api.moments import Moment  # noqa: TC001 - msgspec reads it
-from intone.core.posts import SHORTEST_TEXT
+from intone.core.post_orders import SHORTEST_TEXT
 
 __all__ = [
     "LONGEST_POST_ID",
