@@ -150,7 +150,7 @@ async def test_a_read_sees_one_state_from_begin_to_end(database):
         return before, names(tx)
 
     await database.write(add, "old")
-    reading = asyncio.create_task(database.read(look_twice))
+    reading = database.read(look_twice)
     await asyncio.to_thread(looked.wait, 10)
     await database.write(add, "new")
     written.set()
@@ -256,9 +256,9 @@ async def test_a_caller_that_goes_away_does_not_stop_the_others(database):
         assert release.wait(10)
         return add(tx, "blocker")
 
-    leaving = asyncio.create_task(database.write(block))
+    leaving = database.write(block)
     await asyncio.to_thread(started.wait, 10)
-    staying = [asyncio.create_task(database.write(add, name)) for name in ("a", "b")]
+    staying = [database.write(add, name) for name in ("a", "b")]
     await asyncio.sleep(0)
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -270,7 +270,7 @@ async def test_a_caller_that_goes_away_does_not_stop_the_others(database):
 
 
 async def test_close_finishes_what_was_accepted_and_then_refuses(database):
-    accepted = [asyncio.create_task(database.write(add, str(number))) for number in range(50)]
+    accepted = [database.write(add, str(number)) for number in range(50)]
     await asyncio.sleep(0)
 
     await database.close()

@@ -61,13 +61,13 @@ async def behind_a_busy_writer(database, submit):
         assert release.wait(10)
         add(tx, "blocker")
 
-    blocker = asyncio.create_task(database.write(block))
+    blocker = database.write(block)
     await asyncio.to_thread(started.wait, 10)
-    tasks = [asyncio.create_task(work) for work in submit()]
+    units = submit()
     await asyncio.sleep(0)
     release.set()
     await blocker
-    return await asyncio.gather(*tasks, return_exceptions=True)
+    return await asyncio.gather(*units, return_exceptions=True)
 
 
 async def test_units_that_wait_together_share_one_commit(db):
@@ -244,7 +244,7 @@ async def test_a_lock_that_another_process_keeps_is_an_error_only_after_a_while(
 
     with pytest.raises(UnavailableError):
         await impatient.write(add, "impatient")
-    patient = asyncio.create_task(db.write(add, "patient"))
+    patient = db.write(add, "patient")
     assert await db.read(names) == set()
     other.execute("COMMIT")
     other.close()

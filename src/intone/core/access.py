@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from intone.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from intone.core.plans import Plan
@@ -107,7 +107,7 @@ class Access:
         self._plans = plans
         self._tokens = tokens
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._notes: set[asyncio.Task[None]] = set()
+        self._notes: set[asyncio.Future[None]] = set()
 
     async def authenticate(self, credential: str) -> Principal:
         """Find out who presents `credential`: an API key, a session's token or an access token.
@@ -182,14 +182,14 @@ class Access:
         return _Known(asked, principal, row["expires_at"], row["last_used_at"] or 0)
 
     def _note(self, key_id: str) -> None:
-        task = asyncio.create_task(self._database.write(_note_use, key_id))
-        self._notes.add(task)
-        task.add_done_callback(self._forget)
+        note = self._database.write(_note_use, key_id)
+        self._notes.add(note)
+        note.add_done_callback(self._forget)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._notes.discard(task)
-        if not task.cancelled():
-            task.exception()  # a full disk must not make reading impossible; the note is lost
+    def _forget(self, note: asyncio.Future[None]) -> None:
+        self._notes.discard(note)
+        if not note.cancelled():
+            note.exception()  # a full disk must not make reading impossible; the note is lost
 
     async def _by_token(self, tokens: TokenVerifier, credential: str) -> Principal:
         identity = await tokens.verify(credential)

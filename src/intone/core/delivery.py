@@ -117,17 +117,18 @@ class Delivery:
         """
         await self._find_speaker(0)
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    def chunks(self) -> AsyncGenerator[bytes, None]:
         """The audio, in the utterance's format.
 
         Raises:
             ProviderError, BreakerOpenError: It broke off; what came is not whole.
         """
         if self._answer is not None and self._passes(self.candidate):
-            async with aclosing(self._untouched(self._answer)) as untouched:
-                async for chunk in untouched:
-                    yield chunk
-            return
+            return self._untouched(self._answer)
+        return self._encoded()
+
+    async def _encoded(self) -> AsyncGenerator[bytes, None]:
+        """What is spoken part by part, brought into the format here."""
         tags = provenance(cloned=self._is_cloned())
         encoder = create_encoder(self._utterance.form, sample_rate=SAMPLE_RATE, tags=tags)
         async with aclosing(self._pcm()) as pieces:

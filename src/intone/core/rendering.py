@@ -100,7 +100,7 @@ class Renderer:
 
     async def run(self, claim: Claim) -> None:
         """Render the claimed job and end the claim: with a recording, an error or another try."""
-        beginning = asyncio.create_task(self._database.write(jobs.begin, self._queue, claim))
+        beginning = self._database.write(jobs.begin, self._queue, claim)
         try:
             job = await asyncio.shield(beginning)
             if job is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
@@ -23,7 +24,7 @@ from intone.errors import InternalError, IntoneError, InvalidInputError
 from intone.storage.database import now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from intone.core.access import Principal
     from intone.core.delivery import Switch, Utterance
@@ -66,7 +67,7 @@ class Speech:
         self._limiter = limiter
         self._slots = slots
         self._held: set[str] = set()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Future[Any]] = set()
 
     async def begin(self, principal: Principal, utterance: Utterance) -> Speaking:
         """Have an utterance spoken; returns when its first audio is there.
@@ -152,7 +153,8 @@ class Speech:
         try:
             hold_id, _ = await asyncio.shield(holding)
         except asyncio.CancelledError:
-            self._finish(self._let_go(holding))  # the client has left amid it
+            # The client has left amid it.
+            self._await_end(asyncio.create_task(self._let_go(holding)))
             raise
         self._held.add(hold_id)
         return hold_id
@@ -163,26 +165,26 @@ class Speech:
             hold_id, _ = await holding
             await self._database.write(ledger.release, hold_id)
 
-    def _finish(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do something that must be done even though its request has ended."""
-        task = asyncio.create_task(work)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-        return task
-
     async def end(self, owner: str, call: CallRecord, *, held: bool) -> None:
         """Write down how a call ended, and end its hold; also when the caller is cancelled."""
         self._slots.free(owner)
-        await asyncio.shield(self._finish(self._write_down(call, held=held)))
+        writing = self._database.write(end_call, call, held=held)
+        writing.add_done_callback(partial(self._written, call))
+        self._await_end(writing)
+        with suppress(IntoneError):
+            await asyncio.shield(writing)
 
-    async def _write_down(self, call: CallRecord, *, held: bool) -> None:
-        try:
-            await self._database.write(end_call, call, held=held)
-        except IntoneError as error:
+    def _written(self, call: CallRecord, writing: asyncio.Future[None]) -> None:
+        self._held.discard(call.id)
+        error = None if writing.cancelled() else writing.exception()
+        if isinstance(error, Exception):
             # The hold runs out and is released: what was spoken is then the operator's loss.
-            _log.error("speech.call_not_written", call=call.id, cost=call.cost, error=error.code)
-        finally:
-            self._held.discard(call.id)
+            _log.error("speech.call_not_written", call=call.id, cost=call.cost, error=_code(error))
+
+    def _await_end(self, work: asyncio.Future[Any]) -> None:
+        """Have `close` wait for something that must be done even though its request has ended."""
+        self._ending.add(work)
+        work.add_done_callback(self._ending.discard)
 
 
 class Speaking:

@@ -73,19 +73,23 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    """Where everything but audio is kept."""
+    """Where everything but audio is kept.
+
+    A unit of work begins when it is asked for, and is waited for by awaiting what that returns.
+    Who is cancelled meanwhile does not learn whether it was done.
+    """
 
     #: `sqlite` or `postgresql`.
     dialect: str
 
-    async def write(
+    def write(
         self,
         function: Callable[Concatenate[Transaction, P], T],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
-        """Run `function(tx, …)` as one unit of work; when this returns, it is on disk.
+    ) -> asyncio.Future[T]:
+        """Run `function(tx, …)` as one unit of work; once this is done, it is on disk.
 
         A function may run more than once (after a lost race, a lost connection or a neighbour's
         failure), so it must have no effects but through its transaction.
@@ -111,13 +115,13 @@ class Database(Protocol):
             StorageFullError, UnavailableError: As `write`.
         """
 
-    async def read(
+    def read(
         self,
         function: Callable[Concatenate[Transaction, P], T],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> asyncio.Future[T]:
         """Run `function(tx, …)` on a connection that sees one consistent, committed state."""
 
     async def start(self) -> None:

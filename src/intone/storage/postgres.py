@@ -146,15 +146,15 @@ class PostgresDatabase:
             await asyncio.to_thread(threads.shutdown)
             await asyncio.to_thread(self._pool.close)
 
-    async def write(
+    def write(
         self,
         function: Callable[Concatenate[Transaction, P], T],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> asyncio.Future[T]:
         """See `Database.write`."""
-        return await self._submit(_WRITE, lambda tx: function(tx, *args, **kwargs))
+        return self._submit(_WRITE, lambda tx: function(tx, *args, **kwargs))
 
     def reserve(
         self,
@@ -166,15 +166,15 @@ class PostgresDatabase:
         """See `Database.reserve`."""
         return self._submit(_RESERVE, lambda tx: function(tx, *args, **kwargs))
 
-    async def read(
+    def read(
         self,
         function: Callable[Concatenate[Transaction, P], T],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> asyncio.Future[T]:
         """See `Database.read`."""
-        return await self._submit(_READ, lambda tx: function(tx, *args, **kwargs))
+        return self._submit(_READ, lambda tx: function(tx, *args, **kwargs))
 
     def _open(self) -> None:
         try:

@@ -14,7 +14,7 @@ import threading
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from intone.errors import InvalidInputError, UnavailableError
 from intone.storage.files import sync_folder
@@ -100,15 +100,15 @@ class SqliteDatabase:
         for thread in threads:
             await asyncio.to_thread(thread.join)
 
-    async def write(
+    def write(
         self,
         function: Callable[Concatenate[Transaction, P], T],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> asyncio.Future[T]:
         """See `Database.write`."""
-        return cast("T", await self._gather(self._unit(partial(_call, function, args, kwargs))))
+        return self._gather(self._unit(partial(_call, function, args, kwargs)))
 
     def reserve(
         self,
@@ -129,17 +129,17 @@ class SqliteDatabase:
         self._gathered.append(unit)
         return unit.future
 
-    async def read(
+    def read(
         self,
         function: Callable[Concatenate[Transaction, P], T],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> asyncio.Future[T]:
         """See `Database.read`."""
         unit = self._unit(partial(_call, function, args, kwargs))
         self._reads.put([unit])
-        return cast("T", await unit.future)
+        return unit.future
 
     async def backup(
         self, target: str | Path, progress: Callable[[float], None] | None = None
