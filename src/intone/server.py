@@ -13,9 +13,9 @@ import structlog
 import uvicorn
 
 from intone.api.app import create_app
+from intone.api.exchange import BodyLimits
 from intone.api.generations.dialect import generations_dialect
 from intone.api.metrics import Metrics
-from intone.api.middleware import BodyLimits
 from intone.api.posts.dialect import posts_dialect
 from intone.api.protocol import EnvelopeProtocol
 from intone.api.speech.dialect import speech_dialects

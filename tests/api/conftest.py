@@ -11,8 +11,8 @@ from litestar import Litestar
 from helpers.serving import serving
 from helpers.small_dialect import SMALL, Core
 from intone.api.app import create_app
+from intone.api.exchange import BodyLimits
 from intone.api.metrics import Metrics
-from intone.api.middleware import BodyLimits
 
 
 @dataclass
@@ -54,7 +54,7 @@ async def live_app(limits: BodyLimits) -> AsyncIterator[LiveApp]:
 
     app = create_app(core, [SMALL], readiness=readiness, metrics=metrics, limits=limits)
     async with (
-        serving(app) as port,
+        serving(app, patience_s=1) as port,
         aiohttp.ClientSession(
             f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer speaks"}
         ) as http,

@@ -6,7 +6,7 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from intone.api.middleware import BodyLimits
+from intone.api.exchange import BodyLimits
 
 HEAD = (
     b"POST /v1/small/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer speaks\r\n"

@@ -15,9 +15,9 @@ from helpers import media
 from helpers.serving import serving
 from intone.api.app import create_app
 from intone.api.dialect import Dialect
+from intone.api.exchange import BodyLimits
 from intone.api.generations.errors import generation_envelope
 from intone.api.generations.uploads import UPLOAD_ROUTES, upload_limits
-from intone.api.middleware import BodyLimits
 from intone.core import keys, uploads, workspaces
 from intone.core.access import Access
 from intone.core.limits import RateLimiter

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def serving(app: Litestar) -> AsyncIterator[int]:
-    """Serve `app`; yields the port."""
+async def serving(app: Litestar, *, patience_s: int = 60) -> AsyncIterator[int]:
+    """Serve `app`, and keep idle connections that long; yields the port."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -28,7 +28,7 @@ async def serving(app: Litestar) -> AsyncIterator[int]:
         log_level="critical",
         server_header=False,
         timeout_graceful_shutdown=1,
-        timeout_keep_alive=1,
+        timeout_keep_alive=patience_s,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())

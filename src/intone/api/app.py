@@ -9,9 +9,10 @@ from litestar.routes import HTTPRoute
 
 from intone.api.direct import DirectRoutes
 from intone.api.docs import docs_routes
+from intone.api.exchange import BodyLimits
 from intone.api.failures import ErrorRenderer
 from intone.api.metrics import Metrics
-from intone.api.middleware import BodyLimits, Platform
+from intone.api.middleware import Platform
 from intone.api.openapi import openapi_config
 from intone.api.operations import operations_routes
 

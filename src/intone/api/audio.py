@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from intone.api.dialect import RangeNotSatisfiableError
+from intone.api.exchange import Departure
 from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -183,20 +183,15 @@ async def _read(
 
 async def _unless_left(request: Request[Any, Any, Any], coming: Coroutine[Any, Any, T]) -> T:
     """What is coming, unless the client leaves before: then it is cancelled."""
-
-    async def leave() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        raise InvalidInputError("The connection ended before the answer began.")
-
-    tasks = asyncio.ensure_future(coming), asyncio.ensure_future(leave())
+    departure = Departure(request)
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return cast("T", await (tasks[0] if tasks[0] in done else tasks[1]))
+        return await coming
+    except BaseException as error:
+        if departure.is_why(error):
+            raise InvalidInputError("The connection ended before the answer began.") from None
+        raise
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        departure.over()
 
 
 async def _primed(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from litestar.types import ASGIApp, ControllerRouterHandler
 
-    from intone.api.middleware import BodyLimits
+    from intone.api.exchange import BodyLimits
 
 __all__ = [
     "STATUSES",

@@ -15,13 +15,15 @@ from intone.errors import InvalidInputError
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["BODY_IS_HERE", "MAX_HEAD_BYTES", "EnvelopeProtocol"]
+__all__ = ["BODY_IS_HERE", "EXCHANGE", "MAX_HEAD_BYTES", "EnvelopeProtocol"]
 
 #: Longest head of a request: its first line and its headers. The parser would go on collecting,
 #: in time that grows with the square of the length.
 MAX_HEAD_BYTES = 64 * 1024
 #: In a request's state once its body has come to its end: from then on nobody has to wait for it.
 BODY_IS_HERE = "body_is_here"
+#: In a request's state, who is told by its `depart` that the client has left.
+EXCHANGE = "exchange"
 
 
 class EnvelopeProtocol(HttpToolsProtocol):
@@ -45,9 +47,13 @@ class EnvelopeProtocol(HttpToolsProtocol):
         self._begin_patience()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more will come."""
+        """Nothing more will come; who is being answered has left."""
         self._head_is_here()
         super().connection_lost(exc)
+        if self.cycle is not None and self.cycle.disconnected:
+            exchange = self.cycle.scope["state"].get(EXCHANGE)
+            if exchange is not None:  # else the request has not got so far
+                exchange.depart()
 
     def on_message_begin(self) -> None:
         """A head begins."""

@@ -15,9 +15,9 @@ from intone.api.addresses import server_url
 from intone.api.auth import SECURITY, require
 from intone.api.bodies import decode_json
 from intone.api.described import JSON, Answer, describe
+from intone.api.exchange import BodyLimits
 from intone.api.generations.gate import admit, core_of
 from intone.api.generations.upload_schemas import CreateUpload, UploadBody, UploadList
-from intone.api.middleware import BodyLimits
 from intone.api.moments import moment
 from intone.api.multipart import body_of, content_type, read_file
 from intone.core.access import Principal

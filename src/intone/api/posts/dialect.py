@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from intone.api.dialect import Dialect
-from intone.api.middleware import BodyLimits
+from intone.api.exchange import BodyLimits
 from intone.api.posts.analytics import FIGURE_ROUTES
 from intone.api.posts.cors import Preflights
 from intone.api.posts.errors import posts_envelope

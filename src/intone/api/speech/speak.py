@@ -10,10 +10,11 @@ from litestar.response.base import ASGIResponse  # noqa: TC002 - Litestar reads 
 from intone.api.auth import SECURITY, principal_of, require
 from intone.api.bodies import read_json
 from intone.api.direct import DIRECT
+from intone.api.exchange import Departure
 from intone.api.openapi import operation_id
 from intone.api.speech import documentation
 from intone.api.speech.schemas import CreateSpeech, VoiceId, Wanted
-from intone.api.speech.streams import Departure, SpeechResponse
+from intone.api.speech.streams import SpeechResponse
 from intone.core.delivery import Utterance
 from intone.core.models import Wish
 from intone.errors import InvalidInputError

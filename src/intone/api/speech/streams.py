@@ -7,7 +7,6 @@ its last chunk, after an `error` event where there are events.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -25,12 +24,12 @@ from intone.errors import IntoneError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from litestar import Request
     from litestar.types import Receive, Scope, Send
 
+    from intone.api.exchange import Departure
     from intone.core.speech import Speaking
 
-__all__ = ["Departure", "SpeechResponse"]
+__all__ = ["SpeechResponse"]
 
 _log = structlog.get_logger(__name__)
 
@@ -41,44 +40,6 @@ _MEDIA_TYPES: Final = {name: form.media_type.encode() for name, form in FORMATS.
 _ANNOUNCED = ((b"trailer", b"x-intone-resumed"),)
 _PCM_HEADERS = ((b"x-sample-rate-hz", b"24000"), (b"x-channels", b"1"))
 _PCM_BYTES_PER_S = 48_000
-
-
-class Departure:
-    """Cancels the task that serves a request when its client leaves.
-
-    Args:
-        request: Its body has been read.
-    """
-
-    def __init__(self, request: Request[Any, Any, Any]) -> None:
-        self._receive = request.receive
-        self._serving = asyncio.current_task()
-        self._left = False
-        self._watch = asyncio.create_task(self._wait())
-
-    def over(self) -> None:
-        """Stop watching."""
-        self._watch.cancel()
-
-    def is_why(self, error: BaseException) -> bool:
-        """Whether the client's leaving is why the task was cancelled; it then goes on."""
-        if not self._left or not isinstance(error, asyncio.CancelledError):
-            return False
-        if self._serving is not None:
-            self._serving.uncancel()
-        return True
-
-    async def _wait(self) -> None:
-        try:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-        except asyncio.CancelledError:
-            # Raised further, it would hold on to this object, and the two to the whole request,
-            # until the collector of cycles comes along.
-            return
-        self._left = True
-        if self._serving is not None:
-            self._serving.cancel()
 
 
 class SpeechResponse(ASGIResponse):
