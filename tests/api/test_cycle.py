@@ -1,4 +1,4 @@
-"""Fields after the body: sent where they were announced, and only there."""
+"""A head goes with its body, or before it where that is late; fields after it where announced."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,8 @@ BODY, LAST = {"type": "http.response.body"}, {"type": TRAILERS, "more_trailers":
 
 
 CUT_OFF = asyncio.Event()
+GO_ON = asyncio.Event()
+ASKED = []
 
 
 async def endless(receive, send):
@@ -31,6 +33,17 @@ async def app(scope, receive, send):
     if scope["path"] == "/endless":
         await receive()
         await endless(receive, send)
+        return
+    ASKED.append(scope["path"])
+    if scope["path"] == "/whole":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({**BODY, "body": b"all of it"})
+        return
+    if scope["path"] in {"/late", "/never"}:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/late":
+            await GO_ON.wait()
+            await send({**BODY, "body": b"at last"})
         return
     trails = scope["path"] != "/plain" and TRAILERS in scope.get("extensions", {})
     headers = [(b"x-may", str(TRAILERS in scope.get("extensions", {})).encode())]
@@ -95,3 +108,26 @@ async def test_a_client_that_takes_nothing_is_cut_off(port, monkeypatch):
     async with asyncio.timeout(20):
         await CUT_OFF.wait()  # the application is told, although nobody has closed anything
     writer.close()
+
+
+async def test_a_head_does_not_wait_for_a_body_that_is_late(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request(b"/late", connection=b"close"))
+    async with asyncio.timeout(20):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+        GO_ON.set()
+        assert await reader.read() == b"7\r\nat last\r\n0\r\n\r\n"
+    writer.close()
+
+
+async def test_a_whole_answer_ends_the_connection_where_the_client_wants_it(port):
+    ASKED.clear()
+    answer = await ask(port, request(b"/whole", connection=b"close"), request(b"/plain"))
+    assert answer.endswith(b"\r\n\r\n9\r\nall of it\r\n0\r\n\r\n")
+    assert ASKED == ["/whole"]  # what came behind it is not done
+
+
+async def test_an_answer_that_breaks_off_before_its_body_ends_the_connection(port):
+    answer = await ask(port, request(b"/never"), request(b"/plain"))
+    assert b"\r\n0\r\n" not in answer
+    assert b"500" not in answer

@@ -1,14 +1,16 @@
 """One request and its answer on a connection: what uvicorn's own does not do.
 
-Trailers are fields after the body (RFC 9110 §6.5), for what is known only when all has been sent:
-ASGI's extension `http.response.trailers`. They need chunks, so HTTP/1.0 has none. And a client that
-takes nothing of its answer for long is cut off: its stream would keep a place and money for ever.
+A head is sent with the first piece of its body, where that follows at once: each call of the
+kernel, and each packet on the way, costs more than all that is done to make one. Trailers are
+fields after the body (RFC 9110 §6.5), for what is known only when all has been sent: ASGI's
+extension `http.response.trailers`. They need chunks, so HTTP/1.0 has none. And a client that takes
+nothing of its answer for long is cut off: its stream would keep a place and money for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -24,10 +26,32 @@ _STUCK_S = 60.0
 _EXTENSIONS: Final[Mapping[str, Any]] = {TRAILERS: {}}
 
 
+class _Held:
+    """Stands in for a connection's transport, and keeps back what is written."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        self.release()
+        self.transport.close()
+
+    def release(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces and not self.transport.is_closing():
+            self.transport.writelines(pieces)
+
+
 class Cycle(RequestResponseCycle):
     """A request and its answer; an answer that announces trailers ends with them."""
 
     _has_trailers = False
+    #: What waits for the first piece of the body.
+    _held: _Held | None = None
 
     def offer(self) -> None:
         """Tell the application that it may send them."""
@@ -43,9 +67,25 @@ class Cycle(RequestResponseCycle):
             return
         if kind == "http.response.start":
             self._has_trailers = message.get("trailers", False)
-        elif self._has_trailers and not message.get("more_body", False):
+            self._held = _Held(self.transport)
+            await self._hold(self._held, message)
+            asyncio.get_running_loop().call_soon(self._held.release)
+            return
+        if self._has_trailers and not message.get("more_body", False):
             message = {**message, "more_body": True}  # the end is the trailers'
-        await super().send(message)
+        if self._held is None:
+            await super().send(message)
+            return
+        held, self._held = self._held, None
+        await self._hold(held, message)
+        held.release()
+
+    async def _hold(self, held: _Held, message: Any) -> None:
+        self.transport = cast("asyncio.Transport", held)
+        try:
+            await super().send(message)
+        finally:
+            self.transport = held.transport
 
     async def _drain(self) -> None:
         try:
