@@ -67,6 +67,11 @@ async def whole(chunks: AsyncIterable[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
+async def streamed(provider: HttpProvider, request: SpeechRequest, form: str) -> bytes:
+    """All that `stream` yields."""
+    return await whole(provider.stream(request, form))
+
+
 async def pcm_of(provider: HttpProvider, request: SpeechRequest) -> tuple[bytes, int]:
     """What `synthesize` yields, and its sample rate."""
     chunks = [chunk async for chunk in provider.synthesize(request)]

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from helpers.vendors import KEY, connected, failure_of, pcm_of, speech, whole
+from helpers.vendors import KEY, connected, failure_of, pcm_of, speech, streamed
 from intone.errors import ProviderAuthError, ProviderBusyError, ProviderRejectedError
 from intone.providers.base import ListedVoice
 from loopback.azure import LANGUAGE, MSTTS, SSML, AzureServer
@@ -27,12 +27,12 @@ async def provider(server):
 
 async def sent(server, provider, request):
     """The document that a request became."""
-    await whole(provider.stream(request, "mp3"))
+    await streamed(provider, request, "mp3")
     return ET.fromstring(server.requests[-1].body)
 
 
 async def test_the_request_on_the_wire_is_the_documented_one(server, provider):
-    await whole(provider.stream(speech(VOICE, "Hello & goodbye."), "mp3"))
+    await streamed(provider, speech(VOICE, "Hello & goodbye."), "mp3")
     (request,) = server.requests
     assert (request.method, request.path_qs) == ("POST", "/cognitiveservices/v1")
     assert request.headers["Ocp-Apim-Subscription-Key"] == KEY
@@ -52,7 +52,7 @@ async def test_the_request_on_the_wire_is_the_documented_one(server, provider):
     [("opus", "ogg-24khz-16bit-mono-opus"), ("pcm", "raw-24khz-16bit-mono-pcm")],
 )
 async def test_each_format_has_its_name(server, provider, form, output):
-    await whole(provider.stream(speech(VOICE), form))
+    await streamed(provider, speech(VOICE), form)
     assert server.requests[-1].headers["X-Microsoft-OutputFormat"] == output
 
 
@@ -80,7 +80,7 @@ async def test_an_option_is_text_in_the_markup_and_nothing_else(server, provider
     document = await sent(server, provider, speech(VOICE, options={"style": style}))
     assert document[0][0].attrib == {"style": style}
     odd = speech(VOICE, options={"style": ["sad"]})
-    assert type(await failure_of(whole(provider.stream(odd, "mp3")))) is ProviderRejectedError
+    assert type(await failure_of(streamed(provider, odd, "mp3"))) is ProviderRejectedError
 
 
 async def test_the_operators_options_stand_below_the_callers(server):
@@ -114,10 +114,10 @@ async def test_characters_that_xml_forbids_are_left_out(server, provider):
 async def test_a_used_up_free_tier_is_no_wrong_key(server, provider):
     out = {"code": "403", "message": "Out of call volume quota for the free tier."}
     server.on("POST", server.speech_path, Answer.json({"error": out}, 403))
-    error = await failure_of(whole(provider.stream(speech(VOICE), "mp3")))
+    error = await failure_of(streamed(provider, speech(VOICE), "mp3"))
     assert type(error) is ProviderBusyError
     server.on("POST", server.speech_path, server.refusal(403))
-    error = await failure_of(whole(provider.stream(speech(VOICE), "mp3")))
+    error = await failure_of(streamed(provider, speech(VOICE), "mp3"))
     assert type(error) is ProviderAuthError
 
 

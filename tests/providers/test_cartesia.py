@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from helpers.vendors import KEY, PRIVATE, connected, failure_of, query_of, speech, whole
+from helpers.vendors import KEY, PRIVATE, connected, failure_of, query_of, speech, streamed
 from intone.errors import (
     ProviderAuthError,
     ProviderBusyError,
@@ -35,7 +35,7 @@ async def asked(
     server: CartesiaServer, provider: HttpProvider, form: str = "mp3", **more: object
 ) -> Request:
     """The request that comes of this one."""
-    assert await whole(provider.stream(speech(VOICE, **more), form))
+    assert await streamed(provider, speech(VOICE, **more), form)
     return server.requests[-1]
 
 
@@ -102,7 +102,7 @@ async def test_a_configuration_that_is_no_object_is_refused_here(
     server: CartesiaServer, provider: HttpProvider
 ) -> None:
     request = speech(VOICE, rate=1.2, options={"generation_config": "fast"})
-    error = await failure_of(whole(provider.stream(request, "mp3")))
+    error = await failure_of(streamed(provider, request, "mp3"))
     assert type(error) is ProviderRejectedError
     assert server.requests == []
 
@@ -111,7 +111,7 @@ async def test_a_configuration_that_is_no_object_is_refused_here(
 async def test_a_voice_changes_nothing_but_itself(
     server: CartesiaServer, provider: HttpProvider, voice: str
 ) -> None:
-    assert await whole(provider.stream(speech(voice), "mp3"))
+    assert await streamed(provider, speech(voice), "mp3")
     (request,) = server.requests
     assert request.path_qs == "/tts/bytes"
     assert request.json()["voice"] == {"mode": "id", "id": voice}
@@ -134,7 +134,7 @@ async def test_its_errors_are_told_apart(
     server: CartesiaServer, provider: HttpProvider, answer: Answer, expected: type[ProviderError]
 ) -> None:
     server.on("POST", server.speech_path, answer)
-    assert type(await failure_of(whole(provider.stream(speech(VOICE), "mp3")))) is expected
+    assert type(await failure_of(streamed(provider, speech(VOICE), "mp3"))) is expected
 
 
 async def test_voices_of_all_pages_are_listed(

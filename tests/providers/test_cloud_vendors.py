@@ -17,6 +17,7 @@ from helpers.vendors import (
     failure_of,
     pcm_of,
     speech,
+    streamed,
     tone,
     whole,
 )
@@ -57,7 +58,7 @@ async def test_every_format_arrives_byte_for_byte(server, provider):
     assert provider.capabilities.formats[0] == "mp3"
     for form in provider.capabilities.formats:
         rate = 48_000 if (server.kind, form) == ("polly", "opus") else 24_000
-        heard = await whole(provider.stream(speech(server.voice), form))
+        heard = await streamed(provider, speech(server.voice), form)
         assert heard == b"".join(tone(form, rate))
 
 
@@ -122,7 +123,7 @@ async def test_every_status_has_its_category_and_no_words_of_the_vendor(
 ):
     server.on("POST", server.speech_path, server.refusal(status))
     for asked in (
-        whole(provider.stream(speech(server.voice), "mp3")),
+        streamed(provider, speech(server.voice), "mp3"),
         pcm_of(provider, speech(server.voice)),
     ):
         error = await failure_of(asked)
@@ -134,7 +135,7 @@ async def test_the_vendor_says_how_long_to_wait(server, provider):
     answer = server.refusal(429)
     patient = Answer(answer.body, 429, {**answer.headers, "Retry-After": "7"})
     server.on("POST", server.speech_path, patient)
-    error = await failure_of(whole(provider.stream(speech(server.voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(server.voice), "mp3"))
     assert (type(error), error.retry_after) == (ProviderBusyError, 7.0)
 
 
@@ -154,7 +155,7 @@ async def test_the_vendor_says_how_long_to_wait(server, provider):
 async def test_what_is_no_audio_is_never_passed_on(server, provider, answer):
     server.on("POST", server.speech_path, answer)
     for asked in (
-        whole(provider.stream(speech(server.voice), "mp3")),
+        streamed(provider, speech(server.voice), "mp3"),
         pcm_of(provider, speech(server.voice)),
     ):
         assert type(await failure_of(asked)) is ProviderInvalidResponseError
@@ -170,7 +171,7 @@ async def test_a_wrong_key_is_an_error_of_the_operator(server):
 
 @pytest.mark.parametrize("rate", [1.0, 1.5])
 async def test_a_text_is_spoken_as_it_is_whatever_is_in_it(server, provider, rate):
-    await whole(provider.stream(speech(server.voice, ODD, rate=rate), "mp3"))
+    await streamed(provider, speech(server.voice, ODD, rate=rate), "mp3")
     voice, text = server.heard(server.requests[-1])
     # XML reads a line end of two characters as one.
     assert (voice, text.replace("\r\n", "\n")) == (server.voice, ODD.replace("\r\n", "\n"))
@@ -178,7 +179,7 @@ async def test_a_text_is_spoken_as_it_is_whatever_is_in_it(server, provider, rat
 
 @pytest.mark.parametrize("voice", ["", "..", "Nobody", ODD.replace("\r\n\t", " "), "x" * 5000])
 async def test_an_unknown_voice_is_refused_and_reaches_the_vendor_as_it_is(server, provider, voice):
-    error = await failure_of(whole(provider.stream(speech(voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(voice), "mp3"))
     assert type(error) is ProviderRejectedError
     assert not error.retryable
     assert server.heard(server.requests[-1])[0] == voice

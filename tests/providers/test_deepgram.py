@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from helpers.vendors import KEY, connected, failure_of, query_of, speech, whole
+from helpers.vendors import KEY, connected, failure_of, query_of, speech, streamed
 from intone.errors import (
     ProviderAuthError,
     ProviderBusyError,
@@ -40,7 +40,7 @@ async def asked(
     **more: object,
 ) -> Request:
     """The request that comes of this one."""
-    assert await whole(provider.stream(speech(voice, **more), form))
+    assert await streamed(provider, speech(voice, **more), form)
     return server.requests[-1]
 
 
@@ -107,7 +107,7 @@ async def test_model_voice_and_language_make_one_name(
 async def test_a_voice_is_not_had_at_another_models_price(
     server: DeepgramServer, provider: HttpProvider, model: str, voice: str
 ) -> None:
-    error = await failure_of(whole(provider.stream(speech(voice, model=model), "mp3")))
+    error = await failure_of(streamed(provider, speech(voice, model=model), "mp3"))
     assert type(error) is ProviderRejectedError
     assert server.requests == []
 
@@ -116,7 +116,7 @@ async def test_a_voice_is_not_had_at_another_models_price(
 async def test_a_voice_changes_nothing_but_itself(
     server: DeepgramServer, provider: HttpProvider, voice: str
 ) -> None:
-    error = await failure_of(whole(provider.stream(speech(voice, language="en"), "mp3")))
+    error = await failure_of(streamed(provider, speech(voice, language="en"), "mp3"))
     assert type(error) is ProviderRejectedError
     (request,) = server.requests
     assert request.path == "/v1/speak"
@@ -145,7 +145,7 @@ async def test_the_request_stands_above_options_and_callers_above_the_operator(
 
 async def test_audio_is_not_sent_elsewhere(server: DeepgramServer, provider: HttpProvider) -> None:
     request = speech(VOICE, options={"callback": "http://127.0.0.1:1/"})
-    error = await failure_of(whole(provider.stream(request, "mp3")))
+    error = await failure_of(streamed(provider, request, "mp3"))
     assert type(error) is ProviderRejectedError
     assert server.requests == []
 
@@ -169,13 +169,13 @@ async def test_its_errors_are_told_apart(
     server: DeepgramServer, provider: HttpProvider, answer: Answer, expected: type[ProviderError]
 ) -> None:
     server.on("POST", server.speech_path, answer)
-    assert type(await failure_of(whole(provider.stream(speech(VOICE), "mp3")))) is expected
+    assert type(await failure_of(streamed(provider, speech(VOICE), "mp3"))) is expected
 
 
 async def test_its_limit_of_characters_is_the_one_we_keep(provider: HttpProvider) -> None:
     limit = provider.capabilities.max_characters
-    assert await whole(provider.stream(speech(VOICE, "a" * limit), "mp3"))
-    error = await failure_of(whole(provider.stream(speech(VOICE, "a" * (limit + 1)), "mp3")))
+    assert await streamed(provider, speech(VOICE, "a" * limit), "mp3")
+    error = await failure_of(streamed(provider, speech(VOICE, "a" * (limit + 1)), "mp3"))
     assert type(error) is ProviderRejectedError
 
 

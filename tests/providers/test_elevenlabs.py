@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from helpers.vendors import KEY, PRIVATE, connected, failure_of, query_of, speech, whole
+from helpers.vendors import KEY, PRIVATE, connected, failure_of, query_of, speech, streamed
 from intone.errors import (
     ProviderAuthError,
     ProviderBusyError,
@@ -36,7 +36,7 @@ async def asked(
     server: ElevenLabsServer, provider: HttpProvider, form: str = "mp3", **more: object
 ) -> Request:
     """The request that comes of this one."""
-    assert await whole(provider.stream(speech(VOICE, **more), form))
+    assert await streamed(provider, speech(VOICE, **more), form)
     return server.requests[-1]
 
 
@@ -155,7 +155,7 @@ async def test_settings_that_are_no_object_are_refused_here(
     server: ElevenLabsServer, provider: HttpProvider
 ) -> None:
     request = speech(VOICE, options={"voice_settings": [1]})
-    error = await failure_of(whole(provider.stream(request, "mp3")))
+    error = await failure_of(streamed(provider, request, "mp3"))
     assert type(error) is ProviderRejectedError
     assert server.requests == []
 
@@ -175,7 +175,7 @@ async def test_a_voice_is_one_part_of_the_path_whatever_it_is_called(
     server: ElevenLabsServer, provider: HttpProvider, voice: str, part: str
 ) -> None:
     server.on("POST", server.path_of(part), server.speak)
-    assert await whole(provider.stream(speech(voice), "mp3"))
+    assert await streamed(provider, speech(voice), "mp3")
     (request,) = server.requests
     assert request.path_qs == f"{server.path_of(part)}?output_format=mp3_44100_128"
     assert unquote(part) == voice
@@ -185,7 +185,7 @@ async def test_a_voice_is_one_part_of_the_path_whatever_it_is_called(
 async def test_a_voice_that_would_name_another_path_is_not_asked_for(
     server: ElevenLabsServer, provider: HttpProvider, voice: str
 ) -> None:
-    error = await failure_of(whole(provider.stream(speech(voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(voice), "mp3"))
     assert type(error) is ProviderRejectedError
     assert server.requests == []
 
@@ -219,11 +219,11 @@ async def test_its_errors_are_told_apart(
     expected: type[ProviderError],
 ) -> None:
     server.on("POST", server.speech_path, answer)
-    assert type(await failure_of(whole(provider.stream(speech(VOICE), "mp3")))) is expected
+    assert type(await failure_of(streamed(provider, speech(VOICE), "mp3"))) is expected
 
 
 async def test_text_that_is_missing_is_the_vendors_to_refuse(provider: HttpProvider) -> None:
-    error = await failure_of(whole(provider.stream(speech(VOICE, ""), "mp3")))
+    error = await failure_of(streamed(provider, speech(VOICE, ""), "mp3"))
     assert type(error) is ProviderRejectedError
 
 

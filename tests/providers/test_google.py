@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from helpers.vendors import KEY, connected, failure_of, pcm_of, speech, tone, whole
+from helpers.vendors import KEY, connected, failure_of, pcm_of, speech, streamed, tone
 from intone.errors import (
     InvalidInputError,
     ProviderAuthError,
@@ -44,7 +44,7 @@ def account(server, tmp_path):
 
 
 async def spoken(provider, request=None):
-    return await whole(provider.stream(request or speech(VOICE), "mp3"))
+    return await streamed(provider, request or speech(VOICE), "mp3")
 
 
 def body_of(provider, form="mp3", **request):

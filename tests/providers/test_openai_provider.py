@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.decoding import dominant_frequency
-from helpers.vendors import KEY, TONE_HZ, pcm_of, speech, tone, whole
+from helpers.vendors import KEY, TONE_HZ, pcm_of, speech, streamed, tone
 from intone.errors import (
     InvalidInputError,
     ProviderAuthError,
@@ -49,7 +49,7 @@ async def connected(vendor, **settings):
 async def spoken(vendor, request=None, **settings):
     """What the vendor is sent for a request."""
     async with connected(vendor, **settings) as provider:
-        assert await whole(provider.stream(request or speech("alloy"), "mp3")) == b"".join(MP3)
+        assert await streamed(provider, request or speech("alloy"), "mp3") == b"".join(MP3)
     return vendor.requests[-1]
 
 
@@ -145,7 +145,7 @@ async def test_the_beginning_is_judged_even_where_it_comes_byte_by_byte(vendor):
     async def trickle(body):
         vendor.on("POST", SPEECH, Answer([bytes([byte]) for byte in body], pause_s=0.002))
         async with connected(vendor) as provider:
-            return await whole(provider.stream(speech("alloy"), "mp3"))
+            return await streamed(provider, speech("alloy"), "mp3")
 
     assert await trickle(MP3[0][:40]) == MP3[0][:40]
     with pytest.raises(ProviderInvalidResponseError):
@@ -160,12 +160,12 @@ async def test_a_refusal_means_what_its_status_says(vendor, status, kind):
     vendor.on("POST", SPEECH, Answer.json({"error": {"message": "no"}}, status))
     async with connected(vendor) as provider:
         with pytest.raises(kind):
-            await whole(provider.stream(speech("alloy"), "mp3"))
+            await streamed(provider, speech("alloy"), "mp3")
 
 
 async def test_many_calls_at_once_do_not_get_into_each_others_way(vendor):
     async with connected(vendor) as provider:
-        calls = [whole(provider.stream(speech("alloy"), "mp3")) for _ in range(64)]
+        calls = [streamed(provider, speech("alloy"), "mp3") for _ in range(64)]
         assert set(await asyncio.gather(*calls)) == {b"".join(MP3)}
 
 
@@ -230,7 +230,7 @@ async def test_models_are_asked_for_where_the_operator_names_none(vendor):
         ]
         assert provider.models == (), "no model of OpenAI's, and none of its prices"
         with pytest.raises(ProviderRejectedError):
-            await whole(provider.stream(speech("alloy"), "mp3"))
+            await streamed(provider, speech("alloy"), "mp3")
 
 
 async def test_models_that_the_operator_names_are_all_there_are(vendor):

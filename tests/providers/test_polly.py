@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from helpers.vendors import KEY, connected, failure_of, pcm_of, query_of, speech, whole
+from helpers.vendors import KEY, connected, failure_of, pcm_of, query_of, speech, streamed
 from intone.errors import (
     ProviderAuthError,
     ProviderBusyError,
@@ -31,7 +31,7 @@ async def provider(server):
 
 
 async def spoken(provider, request=None):
-    return await whole(provider.stream(request or speech(VOICE), "mp3"))
+    return await streamed(provider, request or speech(VOICE), "mp3")
 
 
 def body_of(provider, form="mp3", text="Hi.", **request):

@@ -17,6 +17,7 @@ from helpers.vendors import (
     failure_of,
     pcm_of,
     speech,
+    streamed,
     tone,
     whole,
 )
@@ -56,7 +57,7 @@ async def test_every_format_it_promises_comes_as_playable_audio(
 ) -> None:
     assert {"mp3", "pcm"} <= set(provider.capabilities.formats)
     for form in provider.capabilities.formats:
-        audio = await whole(provider.stream(speech(server.voice), form))
+        audio = await streamed(provider, speech(server.voice), form)
         if form == "pcm":
             assert audio == b"".join(tone("pcm", 24_000))
             continue
@@ -70,7 +71,7 @@ async def test_the_bytes_of_the_answer_pass_through_unchanged(
     server: Server, provider: HttpProvider
 ) -> None:
     server.on("POST", server.speech_path, Answer(MP3, headers=MPEG))
-    assert await whole(provider.stream(speech(server.voice), "mp3")) == b"".join(MP3)
+    assert await streamed(provider, speech(server.voice), "mp3") == b"".join(MP3)
 
 
 async def test_samples_come_whole_however_the_answer_is_cut(
@@ -115,7 +116,7 @@ async def test_leaving_early_hangs_up(server: Server, provider: HttpProvider) ->
 
 async def test_a_cancelled_caller_hangs_up(server: Server, provider: HttpProvider) -> None:
     server.on("POST", server.speech_path, Gate(MP3, MPEG))
-    reading = asyncio.create_task(whole(provider.stream(speech(server.voice), "mp3")))
+    reading = asyncio.create_task(streamed(provider, speech(server.voice), "mp3"))
     await asyncio.to_thread(server.wait_until, lambda: server.running == 1)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -129,7 +130,7 @@ async def test_an_answer_that_breaks_off_is_an_error(
     gate = Gate(MP3, MPEG, breaks_off=True)
     gate.is_open.set()
     server.on("POST", server.speech_path, gate)
-    error = await failure_of(whole(provider.stream(speech(server.voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(server.voice), "mp3"))
     assert type(error) is ProviderError
     assert error.retryable
 
@@ -150,7 +151,7 @@ async def test_what_is_no_audio_is_refused(
     server: Server, provider: HttpProvider, answer: Answer
 ) -> None:
     server.on("POST", server.speech_path, answer)
-    error = await failure_of(whole(provider.stream(speech(server.voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(server.voice), "mp3"))
     assert type(error) is ProviderInvalidResponseError
 
 
@@ -183,7 +184,7 @@ async def test_a_status_says_what_is_wrong_whatever_the_body(
 ) -> None:
     body = b"" if status == 204 else body
     server.on("POST", server.speech_path, Answer(body, status, {"Location": "/elsewhere"}))
-    error = await failure_of(whole(provider.stream(speech(server.voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(server.voice), "mp3"))
     assert type(error) is expected
     assert [request.path for request in server.requests] == [server.speech_path]
 
@@ -193,14 +194,14 @@ async def test_the_wait_that_it_asks_for_is_told(
     server: Server, provider: HttpProvider, said: str, meant: float | None
 ) -> None:
     server.on("POST", server.speech_path, Answer.json({}, 429, **{"Retry-After": said}))
-    error = await failure_of(whole(provider.stream(speech(server.voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(server.voice), "mp3"))
     assert type(error) is ProviderBusyError
     assert error.retry_after == meant
 
 
 async def test_a_wrong_key_is_told_apart_and_never_shown(server: Server) -> None:
     async with connected(server.kind, server, api_key="wrong") as provider:
-        error = await failure_of(whole(provider.stream(speech(server.voice), "mp3")))
+        error = await failure_of(streamed(provider, speech(server.voice), "mp3"))
         assert type(error) is ProviderAuthError
         assert type(await failure_of(provider.list_voices())) is ProviderAuthError
 
@@ -212,7 +213,7 @@ async def test_without_a_key_it_cannot_be_asked(server: Server) -> None:
 
 async def test_no_server_at_all_is_an_outage(server: Server, provider: HttpProvider) -> None:
     server.stop()
-    error = await failure_of(whole(provider.stream(speech(server.voice), "mp3")))
+    error = await failure_of(streamed(provider, speech(server.voice), "mp3"))
     assert type(error) is ProviderError
     assert error.is_outage
 
@@ -228,7 +229,7 @@ async def test_a_list_of_voices_in_no_known_shape_is_an_error(
 
 
 async def test_the_key_stands_in_no_address(server: Server, provider: HttpProvider) -> None:
-    await whole(provider.stream(speech(server.voice), "mp3"))
+    await streamed(provider, speech(server.voice), "mp3")
     await provider.list_voices()
     assert not [request for request in server.requests if KEY in request.path_qs]
 

@@ -209,8 +209,8 @@ class Router:
 
         Args:
             candidates: In the order in which they are tried; at least one.
-            speak: Makes a provider's call for a candidate; failures of the call raise when
-                it is iterated.
+            speak: Makes a provider's call for a candidate; failures raise then, or when it is
+                iterated.
 
         Raises:
             ProviderError: What the last candidate said; a `ProviderTimeoutError` where the

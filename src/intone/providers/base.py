@@ -238,8 +238,8 @@ class Provider(ABC):
     def stream(self, _request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
         """Speak one text, yielding bytes in one of `Capabilities.formats` as they come.
 
-        Closing the iterator early stops the work upstream. Fails as `synthesize` does, and a
-        failure after the first bytes means that the audio is not whole.
+        Closing the iterator early stops the work upstream. Fails as `synthesize` does, or when it
+        is called; a failure after the first bytes means that the audio is not whole.
 
         Args:
             _request: What to speak; its sample rate does not count.

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 from abc import abstractmethod
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast, get_args
 
@@ -31,7 +31,7 @@ from intone.providers.base import AudioChunk, Capabilities, Gender, Model, Provi
 from intone.providers.connections import Connections, failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 
     import aiohttp
 
@@ -196,13 +196,11 @@ class HttpProvider(Provider):
         if decoder is not None and (pcm := decoder.finish()):
             yield AudioChunk(pcm, decoder.sample_rate)
 
-    async def stream(self, request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
+    def stream(self, request: SpeechRequest, form: str) -> AsyncGenerator[bytes, None]:
         """Speak one text in a format the vendor has; see `Provider.stream`."""
         call = self.speech_call(request, form)
         assert call.form == form, f"{self.name} was to deliver {form}, not {call.form}"
-        async with aclosing(self._speak(call)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self._speak(call)
 
     async def get_json(
         self, path: str, shape: type[T], query: Mapping[str, str] | None = None
@@ -246,7 +244,8 @@ class HttpProvider(Provider):
 
     async def _speak(self, call: Call) -> AsyncGenerator[bytes, None]:
         """The audio of a call, judged by how it begins; closing it cuts the connection."""
-        async with self._answer(call) as response:
+        response = await self._ask(call)
+        with self._reading(response):
             pieces = aiter(self.audio(response))
             yield await self._beginning(response, call.form, pieces)
             async for piece in pieces:
@@ -274,22 +273,20 @@ class HttpProvider(Provider):
 
     async def _whole(self, call: Call) -> bytes:
         body = bytearray()
-        async with self._answer(call) as response:
+        response = await self._ask(call)
+        with self._reading(response):
             async for piece in response.content.iter_any():
                 body += piece
                 if len(body) > _LARGEST_JSON:
                     raise ProviderInvalidResponseError(f"{self.name} answered with far too much.")
         return bytes(body)
 
-    @asynccontextmanager
-    async def _answer(self, call: Call) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        """A good answer to a call, to be read inside; leaving early cuts its connection.
+    async def _ask(self, call: Call) -> aiohttp.ClientResponse:
+        """A good answer to a call, to be read within `_reading`.
 
         Raises:
-            ProviderError: There is none, or it breaks off.
+            ProviderError: There is none.
         """
-        import aiohttp
-
         if self._connections is None:
             raise ProviderError(f"{self.name} is not connected.")
         is_own = call.path.startswith("/")
@@ -300,10 +297,22 @@ class HttpProvider(Provider):
             query=call.query,
             body=call.body,
         )
-        try:
-            if response.status != 200:  # noqa: PLR2004 - OK
+        if response.status != 200:  # noqa: PLR2004 - OK
+            with self._reading(response):
                 raise await self._refusal(response)
-            yield response
+        return response
+
+    @contextmanager
+    def _reading(self, response: aiohttp.ClientResponse) -> Iterator[None]:
+        """While an answer is read; leaving early cuts its connection.
+
+        Raises:
+            ProviderError: It breaks off.
+        """
+        import aiohttp
+
+        try:
+            yield
         except (aiohttp.ClientError, OSError) as error:
             raise failure_of(self.name, error, has_begun=True) from None
         finally:
