@@ -26,7 +26,7 @@ _PRAGMAS = (
     "fullfsync=ON",  # macOS only: its plain fsync does not reach the disk
     "checkpoint_fullfsync=ON",
     "foreign_keys=ON",
-    "cache_size=-16384",  # KiB, taken as it is needed
+    "cache_size=-8192",  # KiB, taken as it is needed
     # Pages in the log before it is written back (default 1000): with a large table every commit
     # touches pages all over it, and writing back rarely made 32-unit commits 1.3 to 2 times faster.
     "wal_autocheckpoint=4000",
