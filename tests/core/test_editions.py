@@ -10,10 +10,10 @@ import pytest
 from helpers.decoding import decode
 from helpers.rendering import find, run_next, under_way
 from helpers.work import count, submitted
-from intone.audio.captions import Line
 from intone.audio.loudness import LoudnessMeter, apply_gain
 from intone.core import part_take
 from intone.core.recordings import words_blob
+from intone.core.spool import SpooledLine
 from intone.errors import InvalidInputError, ProviderRejectedError
 from intone.providers.base import AudioChunk
 
@@ -49,7 +49,7 @@ async def content(blobs, blob):
 
 async def lines(blobs, job):
     raw = await content(blobs, words_blob(job.recording.blob))
-    return [msgspec.json.decode(line, type=Line) for line in raw.splitlines()]
+    return [msgspec.json.decode(line, type=SpooledLine).line("") for line in raw.splitlines()]
 
 
 def part(mp3, line):

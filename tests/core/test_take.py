@@ -11,21 +11,25 @@ import pytest
 from helpers.signals import sine
 from helpers.speech import speak
 from helpers.work import order
-from intone.audio.captions import Line
 from intone.audio.loudness import LoudnessMeter, apply_gain
+from intone.audio.sounding import Outline
+from intone.core.spool import SpooledLine
 from intone.core.synthesis import Passage
 from intone.core.take import OffLevelError, Take
+from intone.core.timing import Hearing, Timing, time_words
 from intone.providers.base import WordMark
 from intone.text.segments import Segment
 
 RATE, PCM = speak()
 SECONDS = len(PCM) / 2 / RATE
 TARGET_LUFS = -19.0
+SAYS_NOTHING = Timing("engine", ())
+TWO = "One. Two."
 
 
 def passage(gain_db=0.0):
     """Some ten seconds of speech."""
-    return Passage(Segment(0, "", "", 0, 0, 300), apply_gain(PCM, gain_db))
+    return Passage(Segment(0, "", "", 0, 0, 300), apply_gain(PCM, gain_db), SAYS_NOTHING)
 
 
 def loudness(pcm):
@@ -105,7 +109,7 @@ async def test_the_level_is_one_from_the_first_sample_to_the_last(make_take):
     with make_take() as take:
         encoding = asyncio.create_task(joined(take.encoded()))
         for _ in range(6):
-            await take.add(Passage(Segment(0, "", "", 0, 0, 0), tone))
+            await take.add(Passage(Segment(0, "", "", 0, 0, 0), tone, SAYS_NOTHING))
         await take.finish()
         samples = np.frombuffer(await encoding, "<i2")
     peaks = np.abs(samples.astype(int)).reshape(-1, RATE // 2).max(axis=1)
@@ -123,19 +127,23 @@ async def test_a_take_without_sound_is_a_whole_recording_all_the_same(make_take,
     assert bool(whole) == (audio_format != "pcm")
 
 
-async def test_lines_say_where_each_segment_and_word_lies_in_the_recording(make_take):
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_lines_say_where_each_segment_and_word_lies_in_the_recording(make_take, at_once):
     """To the sample, whatever silence the provider left around what it spoke."""
     loud = sine(440, 1.0, RATE)
-    with make_take(text="One. Two.") as take:
+    with make_take(text=TWO) as take:
         for start, before_ms in ((0, 200), (5, 500)):
             before = bytes(2 * (before_ms * RATE // 1000))
             segment = Segment(0, "x", "x", start, start + 4, 300)
             marks = (WordMark(0, 1, before_ms),)
-            await take.add(Passage(segment, before + loud + before, marks))
+            pcm = before + loud + before
+            hearing = Hearing("x", "", marks, Outline.of(pcm, RATE))
+            timing = time_words(hearing, TWO, start, start + 4) if at_once else hearing
+            await take.add(Passage(segment, pcm, timing))
         await take.finish()
         samples = np.frombuffer(await joined(take.encoded()), "<i2")
         told = [
-            msgspec.json.decode(line, type=Line)
+            msgspec.json.decode(line, type=SpooledLine).line(TWO)
             for line in (await joined(take.lines())).splitlines()
         ]
     assert [(line.start, line.end, line.source) for line in told] == [
@@ -155,8 +163,8 @@ async def test_lines_of_an_mp3_are_as_late_as_its_decoder(make_take):
     begun = []
     for audio_format in ("pcm", "mp3"):
         with make_take(audio_format) as take:
-            await take.add(Passage(Segment(0, "x", "x", 0, 5, 0), tone))
+            await take.add(Passage(Segment(0, "x", "x", 0, 5, 0), tone, SAYS_NOTHING))
             await take.finish()
-            line = msgspec.json.decode(await joined(take.lines()), type=Line)
+            line = msgspec.json.decode(await joined(take.lines()), type=SpooledLine)
         begun.append(line.from_ms)
     assert begun == [0, round(1105 / RATE * 1000)]

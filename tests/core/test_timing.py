@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from helpers.onsets import onsets
-from intone.core.timing import TimedWord, Timing, time_words
+from intone.audio.sounding import Outline
+from intone.core.timing import Hearing, TimedWord, Timing, time_words
 from intone.providers.base import SpeechRequest, WordMark
 from intone.providers.engines.espeak_provider import EspeakProvider
 from intone.text.segments import Segment, split
@@ -55,6 +56,12 @@ def voice_of(engine, voice):
     return voice if voice in ids else next(i for i in ids if i.startswith(voice.split(".")[0]))
 
 
+def timed(segment, text, marks, pcm, language=""):
+    """When the words of a segment are heard, by what the provider said and what it sounds like."""
+    hearing = Hearing(segment.spoken, language, tuple(marks), Outline.of(pcm, RATE))
+    return time_words(hearing, text, segment.start, segment.end)
+
+
 def segment_of(text: str, spoken: str | None = None, start: int = 0) -> Segment:
     return Segment(0, text, text if spoken is None else spoken, start, start + len(text), 0)
 
@@ -63,7 +70,7 @@ def segment_of(text: str, spoken: str | None = None, start: int = 0) -> Segment:
 async def test_sound_after_a_pause_is_the_beginning_of_a_word(engine, voice):
     text, language = TEXTS[voice], voice[:2]
     for segment, pcm, marks in await spoken(engine, voice_of(engine, voice), text, language):
-        timing = time_words(segment, text, marks, pcm, RATE, language=language)
+        timing = timed(segment, text, marks, pcm, language)
         heard = onsets(np.frombuffer(pcm, "<i2").astype(float), RATE, shortest_ms=100)
         assert timing.source == "engine"
         assert heard
@@ -77,7 +84,7 @@ async def test_sound_after_a_pause_is_the_beginning_of_a_word(engine, voice):
 async def test_words_are_in_order_within_the_audio_and_as_written(engine, voice, has_marks):
     text, language = TEXTS[voice], voice[:2]
     for segment, pcm, marks in await spoken(engine, voice_of(engine, voice), text, language):
-        timing = time_words(segment, text, marks if has_marks else [], pcm, RATE)
+        timing = timed(segment, text, marks if has_marks else [], pcm)
         assert timing.source == ("engine" if has_marks else "aligned")
         assert all(one.to_ms <= other.from_ms + 0.01 for one, other in pairwise(timing.words))
         assert all(one.end <= other.start for one, other in pairwise(timing.words))
@@ -89,7 +96,7 @@ async def test_words_are_in_order_within_the_audio_and_as_written(engine, voice,
 async def test_a_written_number_lasts_from_its_first_spoken_word_to_its_last(engine):
     text = "He had 1,250,000 apples; nobody ate them."
     ((segment, pcm, marks),) = await spoken(engine, "en-us.caleb", text)
-    timing = time_words(segment, text, marks, pcm, RATE, language="en-US")
+    timing = timed(segment, text, marks, pcm, "en-US")
     by_word = {text[word.start : word.end]: word for word in timing.words}
     assert list(by_word) == ["He", "had", "1,250,000", "apples", "nobody", "ate", "them"]
     begins = {segment.spoken[mark.start : mark.end]: mark.at_ms for mark in marks}
@@ -103,8 +110,8 @@ async def test_words_laid_over_the_sound_are_near_those_that_the_engine_names(en
     off = []
     for voice, text in TEXTS.items():
         for segment, pcm, marks in await spoken(engine, voice_of(engine, voice), text, voice[:2]):
-            told = time_words(segment, text, marks, pcm, RATE, language=voice[:2])
-            heard = time_words(segment, text, [], pcm, RATE, language=voice[:2])
+            told = timed(segment, text, marks, pcm, voice[:2])
+            heard = timed(segment, text, [], pcm, voice[:2])
             off += [
                 abs(one.from_ms - other.from_ms)
                 for one, other in zip(told.words, heard.words, strict=True)
@@ -118,7 +125,7 @@ def test_offsets_are_those_of_the_whole_text():
     text = "Before. One two."
     segment = segment_of("One two.", start=8)
     tone = (8000 * np.sin(np.arange(RATE) / 5)).astype("<i2").tobytes()
-    timing = time_words(segment, text, [WordMark(0, 3, 0.0), WordMark(4, 7, 400.0)], tone, RATE)
+    timing = timed(segment, text, [WordMark(0, 3, 0.0), WordMark(4, 7, 400.0)], tone)
     assert timing.words == (
         TimedWord(8, 11, pytest.approx(0, abs=6), 400.0),
         TimedWord(12, 15, 400.0, pytest.approx(1000, abs=6)),
@@ -134,7 +141,7 @@ def test_offsets_are_those_of_the_whole_text():
 ])  # fmt: skip
 def test_marks_that_make_no_sense_break_nothing(marks):
     tone = (8000 * np.sin(np.arange(RATE) / 5)).astype("<i2").tobytes()
-    timing = time_words(segment_of("One two."), "One two.", marks, tone, RATE)
+    timing = timed(segment_of("One two."), "One two.", marks, tone)
     assert [word.start for word in timing.words] == [0, 4]
     assert all(0 <= word.from_ms <= word.to_ms <= 1000 for word in timing.words)
     assert timing.words[0].to_ms <= timing.words[1].from_ms
@@ -146,7 +153,7 @@ def test_marks_that_make_no_sense_break_nothing(marks):
      ("...", "One.", b"\x11\x22" * 999)],
 )  # fmt: skip
 def test_where_nothing_is_heard_or_written_there_are_no_words(written, said, pcm):
-    timing = time_words(segment_of(written, said), written, [], pcm, RATE)
+    timing = timed(segment_of(written, said), written, [], pcm)
     assert timing == Timing("aligned", ())
 
 

@@ -68,9 +68,7 @@ class Platform:
         try:
             await self._answer(scope, exchange)
         finally:
-            del scope["state"][
-                EXCHANGE
-            ]  # else only the collector would free them
+            del scope["state"][EXCHANGE]  # else only the collector would free them
             self._metrics.in_flight -= 1
             self._record(scope, exchange, time.perf_counter() - started)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Pause", "Sounding"]
+__all__ = ["Outline", "Pause", "Sounding"]
 
 #: How finely it is looked at, in milliseconds.
 _FRAME_MS = 5
@@ -28,33 +28,62 @@ class Pause(NamedTuple):
     to_ms: float
 
 
-class Sounding:
-    """Tells sound from silence in speech.
+class Outline(NamedTuple):
+    """Where speech has sound and where it has none: a bit for every five milliseconds."""
 
-    Args:
-        pcm: Mono s16le.
-        sample_rate: In Hz.
-    """
+    bits: bytes
+    #: How many of the bits count.
+    frames: int
+    #: What each stands for, and how long the audio is.
+    frame_ms: float
+    length_ms: float
 
-    def __init__(self, pcm: bytes, sample_rate: int) -> None:
+    @classmethod
+    def of(cls, pcm: bytes, sample_rate: int) -> Self:
+        """The outline of speech.
+
+        Args:
+            pcm: Mono s16le.
+            sample_rate: In Hz.
+        """
         import numpy as np
 
         every = max(1, sample_rate // _RATE)
         samples = np.frombuffer(pcm, "<i2")[::every]
         width = max(1, sample_rate * _FRAME_MS // 1000 // every)
-        frames = np.pad(samples, (0, -len(samples) % width)).reshape(-1, width)
-        peaks = np.maximum(frames.max(axis=1), -1 - frames.min(axis=1))
-        loud = float(np.percentile(peaks, _LOUD)) if len(peaks) else 0.0
-        self._frame_ms = width * every * 1000 / sample_rate
-        self._has_sound: NDArray[np.bool_] = peaks > max(_SILENCE, _FAR_BELOW * loud)
+        whole, rest = divmod(len(samples), width)
+        # A frame a column: numpy compares rows much faster than what lies within one.
+        frames = np.zeros((width, whole + (rest > 0)), np.int16)
+        frames[:, :whole] = samples[: whole * width].reshape(whole, width).T
+        if rest:
+            frames[:rest, whole] = samples[whole * width :]
+        peaks = np.maximum(frames.max(axis=0), -1 - frames.min(axis=0))
+        has_sound = peaks > max(_SILENCE, _FAR_BELOW * _percentile(peaks, _LOUD))
+        return cls(
+            bits=np.packbits(has_sound).tobytes(),
+            frames=len(peaks),
+            frame_ms=width * every * 1000 / sample_rate,
+            length_ms=len(pcm) // 2 * 1000 / sample_rate,
+        )
+
+
+class Sounding:
+    """Tells sound from silence in speech."""
+
+    def __init__(self, outline: Outline) -> None:
+        import numpy as np
+
+        bits = np.frombuffer(outline.bits, np.uint8)
+        self._has_sound: NDArray[np.bool_] = np.unpackbits(bits, count=outline.frames).view(bool)
+        self._frame_ms = outline.frame_ms
         # Lists: single items are asked for, and of arrays these take ten times as long.
         #: Sound before each frame, and in all, in frames.
         self._before: list[int] = [0, *np.cumsum(self._has_sound).tolist()]
         #: The last frame with sound up to each one; -1 where there is none.
-        sounding = np.where(self._has_sound, np.arange(len(peaks)), -1)
+        sounding = np.where(self._has_sound, np.arange(outline.frames), -1)
         self._last: list[int] = np.maximum.accumulate(sounding).tolist()
         #: How long the audio is.
-        self.length_ms = len(pcm) // 2 * 1000 / sample_rate
+        self.length_ms = outline.length_ms
 
     @property
     def sound_ms(self) -> float:
@@ -98,3 +127,11 @@ class Sounding:
         stop = min(int(to_ms / self._frame_ms), len(self._last))
         last = self._last[stop - 1] if stop > start else -1
         return min(to_ms, (last + 1) * self._frame_ms) if last >= start else from_ms
+
+
+def _percentile(values: NDArray[np.int16], percent: int) -> int:
+    """The value that so many of them are below, more or less; 0 of none at all."""
+    import numpy as np
+
+    at = len(values) * percent // 100
+    return int(np.partition(values, at)[at]) if len(values) else 0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVa
 import typer
 
 from intone.errors import IntoneError, InvalidInputError, NotFoundError, UnavailableError
+from intone.machine import keep_freed_memory
 
 if TYPE_CHECKING:
     from intone.config import Settings
@@ -70,6 +71,7 @@ def serves(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
     """As `runs`, on the fast event loop where there is one: for what stays and serves."""
 
     def fast_loop() -> asyncio.AbstractEventLoop:
+        keep_freed_memory()
         try:
             import uvloop
         except ImportError:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from intone.audio.captions import Line
 from intone.core.jobs import ENDED
 from intone.core.recordings import words_blob
-from intone.core.spool import spool_path, words_path
+from intone.core.spool import SpooledLine, spool_path, words_path
 from intone.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
+    from intone.audio.captions import Line
     from intone.core.jobs import Job
     from intone.storage.blobs import BlobStore
 
@@ -25,7 +25,7 @@ __all__ = ["Captions"]
 #: Bytes read at a time while a job is rendered.
 _PIECE = 256 * 1024
 
-_decoder = msgspec.json.Decoder(Line)
+_decoder = msgspec.json.Decoder(SpooledLine)
 
 
 class Captions:
@@ -55,7 +55,8 @@ class Captions:
             for line in piece.splitlines():
                 number += 1
                 if number > after:
-                    yield _decoder.decode(line)
+                    spooled = _decoder.decode(line)
+                    yield await asyncio.to_thread(spooled.line, job.order.text)
 
     async def _pieces(self, job: Job) -> AsyncIterator[bytes]:
         if job.recording is not None:

@@ -25,6 +25,7 @@ from intone.core.part_store import Part, PartStore
 from intone.core.recordings import Recording
 from intone.core.spool import LineFile, as_heard
 from intone.core.take import SETTLED_S, TOLERANCE_LU, tags_of
+from intone.core.timing import Timing
 from intone.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from intone.core.jobs import Order
     from intone.core.synthesis import Passage
-    from intone.core.timing import Timing
     from intone.text.segments import Segment
 
 __all__ = ["PartTake"]
@@ -142,7 +142,7 @@ class PartTake:
         yield tag
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """When each word is heard, once no more follow: a JSON `Line` a line."""
+        """When each word is heard, once no more follow: a JSON `SpooledLine` a line."""
         await self._whole.wait()
         async for piece in self._lines.read():
             yield piece
@@ -162,10 +162,10 @@ class PartTake:
         )
 
     def _take_in(self, passage: Passage) -> Part | None:
-        """Place, measure and time a passage; returns what is still to be encoded or written."""
+        """Place and measure a passage; returns what is still to be encoded or written."""
         order, segment, kept = self._order, passage.segment, passage.kept
-        timing = passage.timing(order.text, order.sample_rate)
-        pcm, is_new = b"", not isinstance(kept, KeptPart)
+        timing, pcm, is_new = passage.timing, b"", not isinstance(kept, KeptPart)
+        assert isinstance(timing, Timing)
         if not isinstance(kept, KeptPart):
             pcm, cut = trim(passage.pcm, order.sample_rate)
             samples = len(pcm) // BYTES_PER_SAMPLE

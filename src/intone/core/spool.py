@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from intone.audio.captions import Line, Word
+from intone.audio.captions import Line, Source, Word
 from intone.audio.encode import DELAYS
+from intone.core.timing import Hearing, Timing, time_words
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
 
     from intone.audio.joins import Placed
     from intone.core.jobs import Order
-    from intone.core.timing import Timing
     from intone.text.segments import Segment
 
-__all__ = ["LineFile", "as_heard", "begin_spooling", "pieces_of", "spool_path", "words_path"]
+__all__ = [
+    "LineFile",
+    "SpooledLine",
+    "as_heard",
+    "begin_spooling",
+    "pieces_of",
+    "spool_path",
+    "words_path",
+]
 
 #: Bytes read at a time.
 _PIECE = 1024 * 1024
@@ -48,8 +56,37 @@ def begin_spooling(spool: Path, job_id: str, attempt: int) -> Path:
 
 
 def words_path(audio: Path) -> Path:
-    """Where the words of a try are, by where its audio is: a JSON `Line` a line."""
+    """Where the words of a try are, by where its audio is: a JSON `SpooledLine` a line."""
     return audio.with_suffix(".words")
+
+
+class SpooledLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A `Line`, or what it takes to make one: few recordings are ever asked for their words."""
+
+    text: str
+    start: int
+    end: int
+    from_ms: int
+    to_ms: int
+    source: Source = "engine"
+    words: tuple[Word, ...] = ()
+    #: What was heard of it, where the words are not made out yet.
+    hearing: Hearing | None = None
+    #: How much of the beginning of that was cut off.
+    cut_ms: float = 0.0
+
+    def line(self, text: str) -> Line:
+        """The line; some work where its words are not made out yet, for a thread.
+
+        Args:
+            text: The whole text.
+        """
+        source, words = self.source, self.words
+        if self.hearing is not None:
+            timing = time_words(self.hearing, text, self.start, self.end)
+            source = timing.source
+            words = _words(timing.shifted(-self.cut_ms, self.to_ms - self.from_ms), self.from_ms)
+        return Line(self.text, self.start, self.end, self.from_ms, self.to_ms, source, words)
 
 
 class LineFile:
@@ -71,26 +108,30 @@ class LineFile:
         self._file.close()
         self._path.unlink(missing_ok=True)
 
-    def add(self, segment: Segment, timing: Timing, placed: Placed) -> None:
+    def add(self, segment: Segment, heard: Timing | Hearing, placed: Placed) -> None:
         """Write a segment down.
 
         Args:
             segment: The segment.
-            timing: Its words, from the first sample that is heard of it.
+            heard: Its words, from the first sample that is heard of it; or what it takes to make
+                them out, from the first sample that was spoken.
             placed: Where it lies in the take.
         """
         start = self._ms(placed.start + self._delay)
-        line = Line(
+        if isinstance(heard, Timing):
+            self._write(segment, placed, source=heard.source, words=_words(heard, start))
+        else:
+            self._write(segment, placed, hearing=heard, cut_ms=self._ms(placed.cut))
+
+    def _write(self, segment: Segment, placed: Placed, **heard: Any) -> None:
+        start = self._ms(placed.start + self._delay)
+        line = SpooledLine(
             text=segment.text,
             start=segment.start,
             end=segment.end,
             from_ms=round(start),
             to_ms=round(start + self._ms(placed.size)),
-            source=timing.source,
-            words=tuple(
-                Word(word.start, word.end, round(start + word.from_ms), round(start + word.to_ms))
-                for word in timing.words
-            ),
+            **heard,
         )
         self._file.write(_encoder.encode(line) + b"\n")
 
@@ -100,6 +141,13 @@ class LineFile:
 
     def _ms(self, samples: int) -> float:
         return samples / self._rate * 1000
+
+
+def _words(timing: Timing, start_ms: float) -> tuple[Word, ...]:
+    return tuple(
+        Word(word.start, word.end, round(start_ms + word.from_ms), round(start_ms + word.to_ms))
+        for word in timing.words
+    )
 
 
 def as_heard(timing: Timing, cut: int, size: int, sample_rate: int) -> Timing:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from intone.audio.pitch import PitchShifter
 from intone.audio.resample import Resampler
+from intone.audio.sounding import Outline
 from intone.audio.tempo import TempoChanger
 from intone.core.kept import KeptPart, KeptPcm, origin, words_moved
 from intone.core.routing import Candidate
 from intone.core.script import Script
 from intone.core.segment_cache import SegmentKeys
-from intone.core.timing import time_words
+from intone.core.timing import Hearing, time_words
 from intone.errors import ProviderError, UnavailableError
 from intone.providers.base import SpeechRequest
 
@@ -54,8 +55,9 @@ class Passage:
     segment: Segment
     #: Mono s16le at the script's sample rate; empty where `kept` is a part.
     pcm: bytes
-    #: When its words begin, as the provider says it, by offsets in what is spoken.
-    marks: tuple[WordMark, ...] = ()
+    #: When its words are heard, from its first sample, or what it takes to make that out: nobody
+    #: may ever ask.
+    timing: Timing | Hearing
     #: What was kept of it; None where it was spoken just now.
     kept: KeptPart | KeptPcm | None = None
     #: Under which it can be kept; None where it is not to be.
@@ -64,27 +66,14 @@ class Passage:
     place: Place | None = None
     #: Slug of its voice.
     voice: str = ""
-    #: BCP 47 tag of what it says.
-    language: str = ""
-
-    def timing(self, text: str, sample_rate: int) -> Timing:
-        """When its words are heard, from its first sample; some work, for a thread.
-
-        Args:
-            text: The whole text.
-            sample_rate: Of the audio, in Hz.
-        """
-        if self.kept is not None:
-            return words_moved(self.kept.timing, origin(self.segment, text))
-        return time_words(
-            self.segment, text, self.marks, self.pcm, sample_rate, language=self.language
-        )
 
 
 class _Sought(NamedTuple):
     """A segment that is to be spoken, or found."""
 
     segment: Segment
+    #: The whole one that it is of.
+    text: str
     #: What its stretch asks for.
     script: Script
     provider: Provider
@@ -139,7 +128,7 @@ class Synthesizer:
             own = stretch.script
             if cache is None or workspace_id is None:
                 for segment in stretch.segments(numbers, together=True):
-                    yield _Sought(segment, own, provider)
+                    yield _Sought(segment, script.text, own, provider)
                 continue
             keys = SegmentKeys(own, provider.models[0].id)
             # A sentence each, so that a change of one does not move where the others are cut.
@@ -148,7 +137,7 @@ class Synthesizer:
                 keyed = [(segment, keys.of(segment, script.text)) for segment in some]
                 places = await cache.find(workspace_id, [key for _, key in keyed])
                 for segment, key in keyed:
-                    yield _Sought(segment, own, provider, key, places.get(key))
+                    yield _Sought(segment, script.text, own, provider, key, places.get(key))
 
     def _provider(self, stretch: Stretch) -> Provider:
         provider = self._providers.get(stretch.script.voice.provider)
@@ -157,16 +146,23 @@ class Synthesizer:
         return provider
 
     async def _passage(self, sought: _Sought) -> Passage:
-        segment, script, provider, key, place = sought
+        segment, text, script, provider, key, place = sought
         voice = script.voice.slug
         if self._cache is not None and place is not None:
             shape: type[KeptPart | KeptPcm] = KeptPart if script.part_channels else KeptPcm
             kept = await self._cache.read(place, shape)
             if kept is not None:
                 pcm = kept.pcm if isinstance(kept, KeptPcm) else b""
-                return Passage(segment, pcm, (), kept, key, place, voice)
+                timing = words_moved(kept.timing, origin(segment, text))
+                return Passage(segment, pcm, timing, kept, key, place, voice)
         pcm, marks = await self._speak_segment(provider, script, segment)
-        return Passage(segment, pcm, marks, None, key, None, voice, script.language)
+        outline = await asyncio.to_thread(Outline.of, pcm, script.sample_rate)
+        hearing = Hearing(segment.spoken, script.language, marks, outline)
+        if key is None and not script.part_channels:
+            return Passage(segment, pcm, hearing, voice=voice)
+        # It is kept as it is heard.
+        timing = await asyncio.to_thread(time_words, hearing, text, segment.start, segment.end)
+        return Passage(segment, pcm, timing, None, key, None, voice)
 
     async def _speak_segment(self, provider: Provider, script: Script, segment: Segment) -> _Spoken:
         can = provider.capabilities

@@ -19,6 +19,7 @@ from intone.audio.tags import provenance
 from intone.core.kept import Kept, KeptPcm, origin, words_moved
 from intone.core.recordings import Recording
 from intone.core.spool import LineFile, as_heard
+from intone.core.timing import Timing
 from intone.core.voices import looks_cloned
 
 if TYPE_CHECKING:
@@ -141,13 +142,12 @@ class Take:
                 raise OffLevelError
             end = min(self._size, at + _AT_ONCE)
             is_over = self._whole.is_set() and end == self._size
-            piece = await asyncio.to_thread(self._encode, encoder, gain, at, end, is_over)
-            at = end
-            if piece:
+            for piece in await asyncio.to_thread(self._encode, encoder, gain, at, end, is_over):
                 yield piece
+            at = end
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """When each word is heard, once no more follow: a JSON `Line` a line."""
+        """When each word is heard, once no more follow: a JSON `SpooledLine` a line."""
         await self._whole.wait()
         async for piece in self._lines.read():
             yield piece
@@ -178,8 +178,8 @@ class Take:
     def _add(self, passage: Passage) -> None:
         segment, text, rate = passage.segment, self._order.text, self._order.sample_rate
         with self._adding:
-            timing = passage.timing(text, rate)
-            if passage.key is not None and passage.kept is None:
+            timing = passage.timing
+            if isinstance(timing, Timing) and passage.key is not None and passage.kept is None:
                 moved = words_moved(timing, -origin(segment, text))
                 kept = KeptPcm(passage.pcm, moved).packed()
                 self._given.append(Kept(passage.key, passage.voice, kept))
@@ -187,7 +187,9 @@ class Take:
             self._write(self._joiner.end_segment(round(segment.pause_ms / self._order.rate)))
             placed = self._joiner.last
             if placed is not None:
-                self._lines.add(segment, as_heard(timing, placed.cut, placed.size, rate), placed)
+                if isinstance(timing, Timing):
+                    timing = as_heard(timing, placed.cut, placed.size, rate)
+                self._lines.add(segment, timing, placed)
             self._settle()
 
     def _take_given(self) -> Sequence[Kept]:
@@ -210,15 +212,17 @@ class Take:
         self._meter.feed(pcm)
         self._size += len(pcm)
 
-    def _encode(self, encoder: Encoder, gain: float, start: int, end: int, is_last: bool) -> bytes:
+    def _encode(
+        self, encoder: Encoder, gain: float, start: int, end: int, is_last: bool
+    ) -> Sequence[bytes]:
         """Level and encode the spooled bytes from `start` to `end`."""
         pieces = []
         for at in range(start, end, _BITE):
             pcm = os.pread(self._file.fileno(), min(_BITE, end - at), at)
             pieces.append(encoder.feed(to_channels(apply_gain(pcm, gain), self._order.channels)))
+            self._hash.update(pieces[-1])
         if is_last:
             pieces.append(encoder.finish())
-        encoded = b"".join(pieces)
-        self._hash.update(encoded)
-        self._encoded_size += len(encoded)
-        return encoded
+            self._hash.update(pieces[-1])
+        self._encoded_size += sum(map(len, pieces))
+        return [piece for piece in pieces if piece]

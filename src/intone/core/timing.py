@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from intone.audio.captions import Source  # noqa: TC001 - msgspec reads it
-from intone.audio.sounding import Sounding
+from intone.audio.sounding import Outline, Sounding
 from intone.core.pacing import anchors_by_ear, weights
+from intone.providers.base import WordMark  # noqa: TC001 - msgspec reads it
 from intone.text.alignment import align, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from intone.providers.base import WordMark
     from intone.text.alignment import Word
-    from intone.text.segments import Segment
 
-__all__ = ["TimedWord", "Timing", "time_words"]
+__all__ = ["Hearing", "TimedWord", "Timing", "time_words"]
 
 
 class TimedWord(msgspec.Struct, frozen=True, array_like=True):
@@ -58,15 +57,20 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
         return Timing(self.source, tuple(shifted))
 
 
-def time_words(
-    segment: Segment,
-    text: str,
-    marks: Sequence[WordMark],
-    pcm: bytes,
-    sample_rate: int,
-    *,
-    language: str = "",
-) -> Timing:
+class Hearing(msgspec.Struct, frozen=True, array_like=True):
+    """What it takes to make out when the words of a segment are spoken, without its audio."""
+
+    #: The words as they were spoken.
+    spoken: str
+    #: BCP 47 tag of them; helps to tell numbers beside each other apart.
+    language: str
+    #: What the provider said of `spoken`; none where it says nothing.
+    marks: tuple[WordMark, ...]
+    #: Of the audio as the provider gave it.
+    outline: Outline
+
+
+def time_words(hearing: Hearing, text: str, start: int, end: int) -> Timing:
     """Make out when each written word of a segment is spoken.
 
     Where the provider says when words begin, that is when they begin, and what it says nothing of
@@ -75,27 +79,26 @@ def time_words(
     where the next one begins. Uses the processor for a millisecond or two.
 
     Args:
-        segment: What was spoken.
+        hearing: What was heard of it.
         text: The whole original text.
-        marks: What the provider said of `segment.spoken`; none where it says nothing.
-        pcm: The segment's audio as the provider gave it, mono s16le, whole samples.
-        sample_rate: Of `pcm`, in Hz.
-        language: BCP 47 tag of the text; helps to tell numbers beside each other apart.
+        start: Where the segment begins in it, in code points.
+        end: Where it ends, exclusive.
     """
+    marks = hearing.marks
     source: Source = "engine" if marks else "aligned"
-    written, spoken = words(text, segment.start, segment.end), words(segment.spoken)
-    sounding = Sounding(pcm, sample_rate)
+    written, spoken = words(text, start, end), words(hearing.spoken)
+    sounding = Sounding(hearing.outline)
     if not written or not spoken or not sounding.sound_ms:
         return Timing(source, ())
     if marks:
         anchors = _anchors(spoken, marks, sounding)
     else:
-        anchors = anchors_by_ear(segment.spoken, spoken, sounding)
-    begins = _begins(weights(segment.spoken, spoken), anchors, sounding)
+        anchors = anchors_by_ear(hearing.spoken, spoken, sounding)
+    begins = _begins(weights(hearing.spoken, spoken), anchors, sounding)
     parts = align(
         [text[word.start : word.end] for word in written],
-        [segment.spoken[word.start : word.end] for word in spoken],
-        language,
+        [hearing.spoken[word.start : word.end] for word in spoken],
+        hearing.language,
     )
     timed = (
         _timed(word, begins[part.start], begins[part.stop], sounding)
