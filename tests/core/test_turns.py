@@ -8,12 +8,12 @@ import pytest
 
 from helpers.rendering import find, run_next
 from helpers.work import count, order, submitted
-from intone.audio.captions import Line
 from intone.core import segment_rows
 from intone.core.jobs import Switch
 from intone.core.recordings import words_blob
 from intone.core.routing import Router
 from intone.core.script import Script
+from intone.core.spool import SpooledLine
 from intone.core.synthesis import Synthesizer
 from intone.core.voices import VoiceCatalogue
 from intone.errors import UnavailableError
@@ -62,7 +62,10 @@ async def rendered(database, queue, renderer, workspace_id, text=TEXT, **changes
 async def lines(blobs, job):
     blob = words_blob(job.recording.blob)
     raw = b"".join([p async for p in blobs.read_range(blob, 0, 1 << 30)])
-    return [msgspec.json.decode(line, type=Line) for line in raw.splitlines()]
+    return [
+        msgspec.json.decode(line, type=SpooledLine).line(job.order.text)
+        for line in raw.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("changes", [{}, {"format": "mp3", "reuse": True}])
