@@ -13,7 +13,7 @@ from helpers.work import (
     make_workspace,
     submitted,
 )
-from intone.core import jobs
+from intone.core import job_steps, jobs
 from intone.core.recordings import Recording
 from intone.errors import LeaseLostError, NotFoundError, ProviderError
 
@@ -38,7 +38,7 @@ async def job_id(database, queue, workspace_id):
 async def begun(database, queue, job_id):
     """A claim, and the job begun under it."""
     (claim,) = await claimed(queue)
-    return claim, await database.write(jobs.begin, queue, claim)
+    return claim, await database.write(job_steps.begin, queue, claim)
 
 
 async def find(database, workspace_id, job_id):
@@ -73,7 +73,7 @@ async def test_a_finished_job_is_charged_once_and_leaves_the_queue(
     database, queue, workspace_id, begun
 ):
     claim, job = begun
-    await database.write(jobs.finish, queue, claim, job, RECORDING)
+    await database.write(job_steps.finish, queue, claim, job, RECORDING)
     ready = await find(database, workspace_id, job.id)
     assert (ready.state, ready.progress, ready.recording) == ("ready", 100, RECORDING)
     assert ready.expires_at == ready.ended_at + 24 * 3_600_000
@@ -81,9 +81,9 @@ async def test_a_finished_job_is_charged_once_and_leaves_the_queue(
     assert (left.held, left.spent) == (0, 13)
     assert await live_entries(queue) == 0
     for again in (
-        lambda tx: jobs.finish(tx, queue, claim, job, RECORDING),
-        lambda tx: jobs.fail(tx, queue, claim, job, ProviderError()),
-        lambda tx: jobs.give_back(tx, queue, claim, 0),
+        lambda tx: job_steps.finish(tx, queue, claim, job, RECORDING),
+        lambda tx: job_steps.fail(tx, queue, claim, job, ProviderError()),
+        lambda tx: job_steps.give_back(tx, queue, claim, 0),
     ):
         with pytest.raises(LeaseLostError):
             await database.write(again)
@@ -95,7 +95,7 @@ async def test_a_failed_job_costs_nothing_says_why_and_is_a_dead_letter(
     database, queue, workspace_id, begun
 ):
     claim, job = begun
-    await database.write(jobs.fail, queue, claim, job, ProviderError("The vendor is down."))
+    await database.write(job_steps.fail, queue, claim, job, ProviderError("The vendor is down."))
     failed = await find(database, workspace_id, job.id)
     assert (failed.state, failed.error_code, failed.error_message, failed.error_retryable) == (
         "failed",
@@ -114,24 +114,24 @@ async def test_a_job_given_back_is_taken_up_again_with_its_hold(
     database, queue, workspace_id, begun
 ):
     claim, job = begun
-    await database.write(jobs.advance, claim, "running", 50)
-    await database.write(jobs.give_back, queue, claim, 0)
+    await database.write(job_steps.advance, claim, "running", 50)
+    await database.write(job_steps.give_back, queue, claim, 0)
     waiting = await find(database, workspace_id, job.id)
     assert (waiting.state, waiting.progress) == ("queued", 0)
     assert (await balance(database, workspace_id)).held == 13
     (second,) = await claimed(queue)
-    again = await database.write(jobs.begin, queue, second)
+    again = await database.write(job_steps.begin, queue, second)
     assert (again.state, again.attempts, again.started_at) == ("running", 2, job.started_at)
 
 
 async def test_progress_is_noted_under_the_lease_alone(database, queue, workspace_id, begun):
     claim, job = begun
-    await database.write(jobs.advance, claim, "enhancing", 70)
+    await database.write(job_steps.advance, claim, "enhancing", 70)
     noted = await find(database, workspace_id, job.id)
     assert (noted.state, noted.progress) == ("enhancing", 70)
     await database.write(jobs.cancel, queue, workspace_id, job.id)
     with pytest.raises(LeaseLostError):
-        await database.write(jobs.advance, claim, "running", 90)
+        await database.write(job_steps.advance, claim, "running", 90)
     assert (await find(database, workspace_id, job.id)).state == "cancelled"
 
 
@@ -141,7 +141,7 @@ async def test_a_cancelled_job_costs_nothing_and_leaves_the_queue(
 ):
     claims = await claimed(queue)
     if taken_up:
-        await database.write(jobs.begin, queue, claims[0])
+        await database.write(job_steps.begin, queue, claims[0])
     cancelled = await database.write(jobs.cancel, queue, workspace_id, job_id)
     assert (cancelled.state, cancelled.expires_at is None) == ("cancelled", False)
     assert await holds(database) == {"released": 1}
@@ -156,14 +156,14 @@ async def test_a_job_cancelled_between_claim_and_begin_is_not_begun(
     (claim,) = await claimed(queue)
     await database.write(jobs.cancel, queue, workspace_id, job_id)
     with pytest.raises(LeaseLostError):
-        await database.write(jobs.begin, queue, claim)
+        await database.write(job_steps.begin, queue, claim)
     assert (await find(database, workspace_id, job_id)).state == "cancelled"
     assert await live_entries(queue) == 0
 
 
 async def test_an_ended_job_stays_as_it_is_when_cancelled(database, queue, workspace_id, begun):
     claim, job = begun
-    await database.write(jobs.finish, queue, claim, job, RECORDING)
+    await database.write(job_steps.finish, queue, claim, job, RECORDING)
     before = await find(database, workspace_id, job.id)
     assert await database.write(jobs.cancel, queue, workspace_id, job.id) == before
     assert await holds(database) == {"settled": 1}
@@ -175,9 +175,9 @@ async def test_cancel_and_finish_at_once_end_the_job_and_its_hold_once(
     for _ in range(10):
         job_id = await submitted(database, queue, workspace_id)
         (claim,) = await claimed(queue)
-        job = await database.write(jobs.begin, queue, claim)
+        job = await database.write(job_steps.begin, queue, claim)
         outcomes = await asyncio.gather(
-            database.write(jobs.finish, queue, claim, job, RECORDING),
+            database.write(job_steps.finish, queue, claim, job, RECORDING),
             database.write(jobs.cancel, queue, workspace_id, job_id),
             return_exceptions=True,
         )
@@ -195,9 +195,9 @@ async def test_a_retry_and_a_cancellation_at_once_leave_no_entry(database, queue
     for _ in range(10):
         job_id = await submitted(database, queue, workspace_id)
         (claim,) = await claimed(queue)
-        await database.write(jobs.begin, queue, claim)
+        await database.write(job_steps.begin, queue, claim)
         await asyncio.gather(
-            database.write(jobs.give_back, queue, claim, 0),
+            database.write(job_steps.give_back, queue, claim, 0),
             database.write(jobs.cancel, queue, workspace_id, job_id),
             return_exceptions=True,
         )
@@ -210,18 +210,18 @@ async def test_a_worker_that_wakes_late_ends_nothing(database, queue, workspace_
     old, job = begun
     await end_lease(database)
     (new,) = await claimed(queue)
-    again = await database.write(jobs.begin, queue, new)
+    again = await database.write(job_steps.begin, queue, new)
     assert again.attempts == 2
     for late in (
-        lambda tx: jobs.advance(tx, old, "running", 99),
-        lambda tx: jobs.finish(tx, queue, old, job, RECORDING),
-        lambda tx: jobs.fail(tx, queue, old, job, ProviderError()),
-        lambda tx: jobs.give_back(tx, queue, old, 0),
+        lambda tx: job_steps.advance(tx, old, "running", 99),
+        lambda tx: job_steps.finish(tx, queue, old, job, RECORDING),
+        lambda tx: job_steps.fail(tx, queue, old, job, ProviderError()),
+        lambda tx: job_steps.give_back(tx, queue, old, 0),
     ):
         with pytest.raises(LeaseLostError):
             await database.write(late)
     assert await find(database, workspace_id, job.id) == again
-    await database.write(jobs.finish, queue, new, again, RECORDING)
+    await database.write(job_steps.finish, queue, new, again, RECORDING)
     assert await holds(database) == {"settled": 1}
 
 
@@ -231,10 +231,10 @@ async def test_a_worker_that_wakes_late_takes_the_job_from_nobody(
     (frozen,) = await claimed(queue)
     await end_lease(database)
     (claim,) = await claimed(queue)
-    job = await database.write(jobs.begin, queue, claim)
+    job = await database.write(job_steps.begin, queue, claim)
     with pytest.raises(LeaseLostError):
-        await database.write(jobs.begin, queue, frozen)
-    await database.write(jobs.finish, queue, claim, job, RECORDING)
+        await database.write(job_steps.begin, queue, frozen)
+    await database.write(job_steps.finish, queue, claim, job, RECORDING)
     assert (await find(database, workspace_id, job_id)).state == "ready"
 
 
@@ -245,7 +245,7 @@ async def test_an_entry_whose_job_has_ended_does_not_come_back(
     await database.write(
         lambda tx: tx.execute("UPDATE jobs SET state = 'cancelled' WHERE id = :id", id=job_id)
     )
-    assert await database.write(jobs.begin, queue, claim) is None
+    assert await database.write(job_steps.begin, queue, claim) is None
     assert await live_entries(queue) == 0
 
 
@@ -260,7 +260,7 @@ async def test_another_workspaces_job_is_no_job(database, queue, workspace_id, j
 
 async def test_an_expired_job_is_gone_before_the_sweep(database, queue, workspace_id, begun):
     claim, job = begun
-    await database.write(jobs.finish, queue, claim, job, RECORDING)
+    await database.write(job_steps.finish, queue, claim, job, RECORDING)
     await expire(database)
     with pytest.raises(NotFoundError):
         await find(database, workspace_id, job.id)

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.rendering import SENTENCES, find, run_next, under_way
 from helpers.work import claimed, submitted
-from intone.core import jobs
+from intone.core import job_steps, jobs
 from intone.core.jobs import Switch
 from intone.core.recordings import Recording
 from intone.errors import NotFoundError, UnavailableError
@@ -135,11 +135,11 @@ async def test_renditions_say_whether_a_cloned_voice_speaks(
 ):
     job_id = await submitted(database, queue, workspace_id, **changes)
     (claim,) = await claimed(queue)
-    job = await database.write(jobs.begin, queue, claim)
+    job = await database.write(job_steps.begin, queue, claim)
     pcm = b"\x10\x20" * 24_000
     await blobs.put("1.pcm", pcm)
     recording = Recording("1.pcm", "pcm", 24_000, 1, len(pcm), 1000, -16.0, "ab" * 32)
-    await database.write(jobs.finish, queue, claim, job, recording)
+    await database.write(job_steps.finish, queue, claim, job, recording)
     made = await listening.rendition(await find(database, workspace_id, job_id), form)
     pieces = [piece async for piece in listening.read(made.blob, 0, made.blob_bytes)]
     told = voice_of(made.header + b"".join(pieces))

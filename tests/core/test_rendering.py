@@ -9,7 +9,7 @@ import pytest
 from helpers.rendering import SENTENCES, find, run_next, under_way
 from helpers.work import balance, claimed, holds, submitted
 from intone.audio.loudness import LoudnessMeter, apply_gain
-from intone.core import jobs
+from intone.core import job_steps, jobs
 from intone.errors import (
     EngineCrashedError,
     ProviderError,
@@ -173,7 +173,7 @@ async def test_a_job_is_never_ready_without_its_audio(
     write = database.write
 
     async def stopped_write(function, *args, **kwargs):
-        if function is jobs.finish:
+        if function is job_steps.finish:
             asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
         return await write(function, *args, **kwargs)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from helpers.work import claimed, count, expire, idempotency_key, submission, submitted
-from intone.core import jobs, logins, sessions
+from intone.core import job_steps, jobs, logins, sessions
 from intone.core.jobs import Job
 from intone.core.recordings import Recording
 from intone.core.retention import Retention
@@ -27,11 +27,11 @@ async def ready_job(database, queue, blobs, workspace_id, **changes) -> Job:
     """A job that is ready, and whose recording's blob lies in the job's folder."""
     job_id = await submitted(database, queue, workspace_id, **changes)
     (claim,) = await claimed(queue)
-    job = await database.write(jobs.begin, queue, claim)
+    job = await database.write(job_steps.begin, queue, claim)
     blob = f"recordings/{job_id}/1.pcm"
     await blobs.put(blob, PCM)
     recording = Recording(blob, "pcm", 24_000, 1, len(PCM), 1000, -16.0, "ab" * 32)
-    await database.write(jobs.finish, queue, claim, job, recording)
+    await database.write(job_steps.finish, queue, claim, job, recording)
     return await database.read(jobs.find, workspace_id, job_id)
 
 
@@ -61,8 +61,8 @@ async def test_an_expired_job_goes_with_its_audio_and_others_stay(
 async def test_failed_and_cancelled_jobs_expire_as_well(database, queue, retention, workspace_id):
     await submitted(database, queue, workspace_id)
     (claim,) = await claimed(queue)
-    job = await database.write(jobs.begin, queue, claim)
-    await database.write(jobs.fail, queue, claim, job, NotFoundError())
+    job = await database.write(job_steps.begin, queue, claim)
+    await database.write(job_steps.fail, queue, claim, job, NotFoundError())
     cancelled = await submitted(database, queue, workspace_id)
     await database.write(jobs.cancel, queue, workspace_id, cancelled)
     await expire(database)

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from helpers.rendering import SENTENCES, find, run_next, under_way
 from helpers.work import balance, claimed, count, make_workspace, submitted
-from intone.core import jobs, segment_keeper
+from intone.core import job_steps, jobs, segment_keeper
 from intone.core.job_metrics import JobMetrics
 from intone.core.rendering import Renderer
 from intone.core.routing import Router
@@ -242,7 +242,7 @@ async def test_a_job_overtaken_at_its_very_end_leaves_nothing(
     write = database.write
 
     async def overtaken(function, *args, **kwargs):
-        if function is jobs.finish:
+        if function is job_steps.finish:
             await write(jobs.cancel, queue, workspace_id, job_id)
         return await write(function, *args, **kwargs)
 

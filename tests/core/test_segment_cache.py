@@ -6,7 +6,7 @@ import pytest
 
 from helpers.rendering import find, run_next
 from helpers.work import claimed, count, expire, make_workspace, submitted
-from intone.core import jobs, segment_keeper, segment_rows
+from intone.core import job_steps, jobs, segment_keeper, segment_rows
 from intone.core.kept import Kept, KeptPcm
 from intone.core.retention import Retention
 from intone.core.script import Script, Turn
@@ -55,7 +55,7 @@ async def begun(database, queue, workspace_id):
     """A running job and its claim."""
     await submitted(database, queue, workspace_id, reuse=True)
     (claim,) = await claimed(queue)
-    return await database.write(jobs.begin, queue, claim), claim
+    return await database.write(job_steps.begin, queue, claim), claim
 
 
 def pcm(piece):
@@ -249,7 +249,7 @@ async def test_packs_that_no_row_will_ever_name_are_swept_and_others_are_not(
     await blobs.put("segments/nobody/1.0.pcm", b"its job is erased")
     assert await cache.sweep() == 1
     assert pending in await kept(blobs)
-    await database.write(jobs.give_back, queue, claim, 0)
+    await database.write(job_steps.give_back, queue, claim, 0)
     await database.write(jobs.cancel, queue, workspace_id, named.id)
     assert await cache.sweep() == 2
     assert await kept(blobs) == {segment_rows.pack_path(named, number) for number in (0, 2)}

@@ -16,7 +16,7 @@ from helpers.work import (
     make_workspace,
     submission,
 )
-from intone.core import idempotency, jobs
+from intone.core import idempotency, job_steps, jobs
 from intone.core.access import Access, Principal
 from intone.core.limits import RateLimiter
 from intone.core.listening import Listening
@@ -230,11 +230,11 @@ async def test_a_watcher_sees_every_state_and_leaves_nothing_behind(
         seen.append((job.state, job.progress))
         if job.state == "queued":
             (claim,) = await claimed(queue)
-            await database.write(jobs.begin, queue, claim)
+            await database.write(job_steps.begin, queue, claim)
             core.watchers.publish(job_id)
         elif job.progress == 0:
             # Published while nobody waits: the watcher is still busy with what it saw before.
-            await database.write(jobs.advance, claim, "running", 50)
+            await database.write(job_steps.advance, claim, "running", 50)
             core.watchers.publish(job_id)
         elif job.state == "running":
             await core.cancel(principal(workspace_id), job_id)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from intone.core import jobs
+from intone.core import job_steps
 from intone.core.kept import in_parts
 from intone.core.part_take import PartTake
 from intone.core.recordings import words_blob
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from intone.core.job_metrics import JobMetrics
-    from intone.core.jobs import Announce, Job
+    from intone.core.job_steps import Announce
+    from intone.core.jobs import Job
     from intone.core.kept import Kept
     from intone.core.segment_rows import Tally
     from intone.core.synthesis import Synthesizer
@@ -100,7 +101,7 @@ class Renderer:
 
     async def run(self, claim: Claim) -> None:
         """Render the claimed job and end the claim: with a recording, an error or another try."""
-        beginning = self._database.write(jobs.begin, self._queue, claim)
+        beginning = self._database.write(job_steps.begin, self._queue, claim)
         try:
             job = await asyncio.shield(beginning)
             if job is not None:
@@ -142,7 +143,7 @@ class Renderer:
         recording = take.recording(blob)
         try:
             await self._database.write(
-                jobs.finish,
+                job_steps.finish,
                 self._queue,
                 claim,
                 job,
@@ -177,7 +178,7 @@ class Renderer:
         try:
             await self._speak(claim, job, take, keeper)
             rest = await take.finish()
-            await self._database.write(jobs.advance, claim, "enhancing", 100)
+            await self._database.write(job_steps.advance, claim, "enhancing", 100)
             self._watchers.publish(job.id)
             tally = await keeper.finish(rest)
             await asyncio.gather(*keeping)
@@ -215,7 +216,7 @@ class Renderer:
                 if time.monotonic() - noted >= _NOTE_EVERY_S:
                     noted = time.monotonic()
                     percent = min(99, 100 * passage.segment.end // len(order.text))
-                    await self._database.write(jobs.advance, claim, "running", percent)
+                    await self._database.write(job_steps.advance, claim, "running", percent)
                     self._watchers.publish(job.id)
 
     def _amount(self, tally: Tally | None) -> int | None:
@@ -246,7 +247,7 @@ class Renderer:
         self._metrics.failed()
         try:
             await self._database.write(
-                jobs.fail,
+                job_steps.fail,
                 self._queue,
                 claim,
                 job,
@@ -259,6 +260,6 @@ class Renderer:
 
     async def _give_back(self, claim: Claim, delay_ms: int) -> None:
         try:
-            await self._database.write(jobs.give_back, self._queue, claim, delay_ms)
+            await self._database.write(job_steps.give_back, self._queue, claim, delay_ms)
         except IntoneError as error:
             _log.info("job.not_given_back", job=claim.subject, error=error.code)

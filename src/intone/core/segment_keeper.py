@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from intone.core import jobs, segment_rows
+from intone.core import job_steps, segment_rows
 from intone.core.segment_rows import Batch, Place, Tally, pack_path
 from intone.errors import IntoneError, LeaseLostError
 
@@ -166,7 +166,7 @@ class SegmentKeeper:
 
 
 def _keep(tx: Transaction, claim: Claim, job: Job, batch: Batch) -> None:
-    jobs.fence(tx, claim)
+    job_steps.fence(tx, claim)
     segment_rows.keep(tx, job, batch)
 
 
