@@ -478,9 +478,6 @@ async def test_posts_are_listed_by_page_state_and_language(rendered, send, servi
     assert await ids(post_id="a") == [("a", "de"), ("a", "en")]
     ready = await database.read(post_rows.ready_posts, site.id, 10)
     assert [(post.post_id, post.language) for post in ready] == [("a", "en")]
-    number = await database.read(post_rows.find_number, site.id, "a", "en")
-    assert number == ready[0].number
-    assert await database.read(post_rows.find_number, site.id, "a", "fr") is None
 
 
 async def test_a_post_of_another_site_is_none(rendered, service, database):

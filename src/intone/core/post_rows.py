@@ -28,7 +28,6 @@ __all__ = [
     "delete",
     "delete_all",
     "find",
-    "find_number",
     "insert",
     "lock",
     "note",
@@ -154,18 +153,6 @@ def find(
     if row is None:
         raise NotFoundError("There is no such post in this language.")
     return _post(row, voice)
-
-
-def find_number(tx: Transaction, site_id: str, post_id: str, language: str) -> int | None:
-    """The number of a site's post; None where there is none."""
-    row = tx.one(
-        "SELECT number FROM posts WHERE site_id = :site_id AND post_id = :post_id"
-        " AND language = :language",
-        site_id=site_id,
-        post_id=post_id,
-        language=language,
-    )
-    return None if row is None else int(row["number"])
 
 
 def page(
