@@ -28,6 +28,7 @@ def pytest_configure() -> None:
     memory.use()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a fixture of their module run in one worker of xdist, or each would make it."""
     for item in items:

@@ -133,7 +133,8 @@ class EmbeddedQueue:
         due_at = await self._database.read(_next_due, wanted)
         if due_at is None or due_at > now_ms():
             return []
-        return await self._database.write(_take, wanted, limit, lease_ms)
+        # The power that is lost takes the worker as well, and the lease may go with it.
+        return await self._database.reserve(_take, wanted, limit, lease_ms)
 
     async def extend(self, claims: Sequence[Claim], *, lease_ms: int) -> list[Claim]:
         """See `Queue.extend`."""
