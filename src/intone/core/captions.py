@@ -55,8 +55,7 @@ class Captions:
             for line in piece.splitlines():
                 number += 1
                 if number > after:
-                    spooled = _decoder.decode(line)
-                    yield await asyncio.to_thread(spooled.line, job.order.text)
+                    yield await _made(_decoder.decode(line), job.order.text)
 
     async def _pieces(self, job: Job) -> AsyncIterator[bytes]:
         if job.recording is not None:
@@ -74,6 +73,12 @@ class Captions:
         with file:
             while piece := await asyncio.to_thread(file.read, _PIECE):
                 yield piece
+
+
+async def _made(spooled: SpooledLine, text: str) -> Line:
+    if spooled.hearing is None:  # too little work for a thread
+        return spooled.line(text)
+    return await asyncio.to_thread(spooled.line, text)
 
 
 async def _whole_lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
