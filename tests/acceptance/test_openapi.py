@@ -67,11 +67,18 @@ def operations(document):
     }
 
 
+#: Each takes the whole document in, which is large.
+VALIDATORS = {}
+
+
 def schema_of(document, schema):
     """A validator of one schema of the document, `$ref`s included."""
-    return jsonschema_rs.Draft202012Validator(
-        {**schema, "components": document["components"]}, validate_formats=True
-    )
+    key = json.dumps(schema, sort_keys=True)
+    if key not in VALIDATORS:
+        VALIDATORS[key] = jsonschema_rs.Draft202012Validator(
+            {**schema, "components": document["components"]}, validate_formats=True
+        )
+    return VALIDATORS[key]
 
 
 def walk(node, path=()):
@@ -88,7 +95,7 @@ def test_the_document_is_openapi_3_1(document):
     assert errors == []
     for path, node in walk(document):
         if path[-1:] == ("schema",):
-            jsonschema_rs.Draft202012Validator({**node, "components": document["components"]})
+            schema_of(document, node)
 
 
 def test_every_reference_leads_somewhere_and_every_component_is_used(document):

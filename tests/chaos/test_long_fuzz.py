@@ -1,4 +1,4 @@
-"""The long version of `tests/acceptance/test_fuzz.py`: other requests at every run."""
+"""The long version of `tests/slow/test_fuzz.py`: other requests at every run."""
 
 import os
 
