@@ -97,11 +97,13 @@ class PlayerPage:
             raise AssertionError(f"never: {expression}; the player shows {shown!r}") from None
 
     async def click(self, selector: str) -> None:
-        """Click at the middle of an element of the player, as a mouse does."""
-        await self.until(f"find({selector!r}) && !find({selector!r}).disabled")
+        """Click at the middle of an element of the player, once it is seen, as a mouse does."""
+        await self.until(
+            f"find({selector!r}) && !find({selector!r}).disabled"
+            f" && find({selector!r}).getBoundingClientRect().width > 0"
+        )
         await self.js(f"find({selector!r}).scrollIntoView({{block: 'nearest'}})")
         box = await self.js(f"find({selector!r}).getBoundingClientRect().toJSON()")
-        assert box["width"], f"{selector} is not seen"
         place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
         for kind in ("mousePressed", "mouseReleased"):
             await self.page.call(

@@ -43,7 +43,8 @@ class _Held:
     def release(self) -> None:
         pieces, self._pieces = self._pieces, []
         if pieces and not self.transport.is_closing():
-            self.transport.writelines(pieces)
+            # Not `writelines`, with which uvloop waits for the end of its turn.
+            self.transport.write(b"".join(pieces))
 
 
 class Cycle(RequestResponseCycle):
