@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from litestar.response.base import ASGIResponse
@@ -13,17 +13,14 @@ from litestar.response.streaming import ASGIStreamingResponse
 
 from intone.api.dialect import RangeNotSatisfiableError
 from intone.api.exchange import Departure
-from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 
     from litestar import Request
 
     #: Reads the bytes `start` to `end` (exclusive) of the blob at a path.
     ReadRange = Callable[[str, int, int], AsyncIterator[bytes]]
-
-T = TypeVar("T")
 
 __all__ = ["StoredAudio", "live_response", "none_match", "stored_response"]
 
@@ -122,8 +119,11 @@ async def live_response(
         InvalidInputError: The client has left before the first chunk; nobody will read this.
         IntoneError: Whatever the generator raises before its first chunk.
     """
+    departure = Departure(request)
+    primed = await departure.unless(_primed(chunks))
+    departure.over()
     return ASGIStreamingResponse(
-        iterator=await _unless_left(request, _primed(chunks)),
+        iterator=primed,
         headers={
             **(headers or {}),
             **_file_headers(filename),
@@ -179,19 +179,6 @@ async def _read(
     if end > offset:
         async for chunk in read_range(audio.path, max(start - offset, 0), end - offset):
             yield chunk
-
-
-async def _unless_left(request: Request[Any, Any, Any], coming: Coroutine[Any, Any, T]) -> T:
-    """What is coming, unless the client leaves before: then it is cancelled."""
-    departure = Departure(request)
-    try:
-        return await coming
-    except BaseException as error:
-        if departure.is_why(error):
-            raise InvalidInputError("The connection ended before the answer began.") from None
-        raise
-    finally:
-        departure.over()
 
 
 async def _primed(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from intone.api.headers import ANSWER_HEADERS
 from intone.api.protocol import BODY_IS_HERE, EXCHANGE, MAX_HEAD_BYTES
@@ -12,7 +12,7 @@ from intone.core.ids import new_id
 from intone.errors import InvalidInputError, PayloadTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from litestar import Request
     from litestar.types import Receive, Send
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     Scope = Any
     Message = Any
 
-__all__ = ["EXCHANGE", "BodyLimits", "Departure", "Exchange"]
+__all__ = ["BodyLimits", "Departure", "Exchange"]
+
+T = TypeVar("T")
 
 #: On every response; a page that needs more of its Content-Security-Policy sends its own.
 _SECURITY_HEADERS = (
@@ -223,6 +225,20 @@ class Departure:
             self._cancel()
         else:
             self._exchange.on_departure = self._cancel
+
+    async def unless(self, coming: Awaitable[T]) -> T:
+        """What is coming, unless the client leaves before: then it is cancelled.
+
+        Raises:
+            InvalidInputError: The client has left.
+        """
+        try:
+            return await coming
+        except BaseException as error:
+            self.over()
+            if self.is_why(error):
+                raise InvalidInputError("The connection ended before the answer began.") from None
+            raise
 
     def over(self) -> None:
         """Stop watching."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from litestar import Request
 
-from intone.api.exchange import EXCHANGE, BodyLimits, Exchange
+from intone.api.exchange import BodyLimits, Exchange
+from intone.api.protocol import EXCHANGE
 from intone.errors import InvalidInputError
 
 if TYPE_CHECKING:

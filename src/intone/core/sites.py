@@ -101,6 +101,13 @@ class Site:
         """The primary domain."""
         return self.domains[0]
 
+    def is_at(self, address: str) -> bool:
+        """Whether an address, as a page's origin, is on one of its domains."""
+        try:
+            return normal_domain(address) in self.domains
+        except InvalidInputError:
+            return False
+
 
 def create(
     tx: Transaction,

@@ -118,20 +118,16 @@ class LineFile:
             placed: Where it lies in the take.
         """
         start = self._ms(placed.start + self._delay)
+        told: dict[str, Any] = {"hearing": heard, "cut_ms": self._ms(placed.cut)}
         if isinstance(heard, Timing):
-            self._write(segment, placed, source=heard.source, words=_words(heard, start))
-        else:
-            self._write(segment, placed, hearing=heard, cut_ms=self._ms(placed.cut))
-
-    def _write(self, segment: Segment, placed: Placed, **heard: Any) -> None:
-        start = self._ms(placed.start + self._delay)
+            told = {"source": heard.source, "words": _words(heard, start)}
         line = SpooledLine(
             text=segment.text,
             start=segment.start,
             end=segment.end,
             from_ms=round(start),
             to_ms=round(start + self._ms(placed.size)),
-            **heard,
+            **told,
         )
         self._file.write(_encoder.encode(line) + b"\n")
 

@@ -156,13 +156,8 @@ class Synthesizer:
                 timing = words_moved(kept.timing, origin(segment, text))
                 return Passage(segment, pcm, timing, kept, key, place, voice)
         pcm, marks = await self._speak_segment(provider, script, segment)
-        outline = await asyncio.to_thread(Outline.of, pcm, script.sample_rate)
-        hearing = Hearing(segment.spoken, script.language, marks, outline)
-        if key is None and not script.part_channels:
-            return Passage(segment, pcm, hearing, voice=voice)
-        # It is kept as it is heard.
-        timing = await asyncio.to_thread(time_words, hearing, text, segment.start, segment.end)
-        return Passage(segment, pcm, timing, None, key, None, voice)
+        heard = await asyncio.to_thread(_heard, sought, pcm, marks)
+        return Passage(segment, pcm, heard, None, key, None, voice)
 
     async def _speak_segment(self, provider: Provider, script: Script, segment: Segment) -> _Spoken:
         can = provider.capabilities
@@ -204,6 +199,16 @@ class _Spoken(NamedTuple):
 
     pcm: bytes
     marks: tuple[WordMark, ...]
+
+
+def _heard(sought: _Sought, pcm: bytes, marks: tuple[WordMark, ...]) -> Timing | Hearing:
+    """When the words of a segment are heard, where that is kept with it; else what it takes."""
+    segment, script = sought.segment, sought.script
+    outline = Outline.of(pcm, script.sample_rate)
+    hearing = Hearing(segment.spoken, script.language, marks, outline)
+    if sought.key is None and not script.part_channels:
+        return hearing
+    return time_words(hearing, sought.text, segment.start, segment.end)
 
 
 async def _collect(answer: Answer[AudioChunk], wanted_rate: int) -> _Spoken:

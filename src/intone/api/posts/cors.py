@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from intone.api.headers import header_values, set_answer_header
 from intone.core import sites
-from intone.core.site_domains import normal_domain
-from intone.errors import IntoneError, InvalidInputError, NotFoundError
+from intone.errors import IntoneError, NotFoundError
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
@@ -74,10 +73,7 @@ async def _is_allowed(core: Core, origin: str, site: Site | None) -> bool:
         except NotFoundError:
             return False
         return True
-    try:
-        return normal_domain(origin) in site.domains
-    except InvalidInputError:
-        return False
+    return site.is_at(origin)
 
 
 class Preflights:

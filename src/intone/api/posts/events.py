@@ -30,8 +30,7 @@ from intone.api.posts.gate import (
     core_of,
     key_site,
 )
-from intone.core.site_domains import normal_domain
-from intone.errors import ForbiddenError, IntoneError, InvalidInputError
+from intone.errors import ForbiddenError, IntoneError
 from intone.text.controls import find_forbidden, refuse_controls
 
 if TYPE_CHECKING:
@@ -110,13 +109,8 @@ def _refuse_strangers(request: Req, site: Site) -> None:
     Raises:
         ForbiddenError: It does.
     """
-    for origin in header_values(request, b"origin"):
-        try:
-            is_own = normal_domain(origin) in site.domains
-        except InvalidInputError:
-            is_own = False
-        if not is_own:
-            raise ForbiddenError("This page is not on a domain of the site that it names.")
+    if not all(map(site.is_at, header_values(request, b"origin"))):
+        raise ForbiddenError("This page is not on a domain of the site that it names.")
 
 
 def _events(body: bytes, batch: EventBatch) -> Sequence[PostEvent]:

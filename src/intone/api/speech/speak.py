@@ -44,13 +44,7 @@ async def create_speech(request: Request[Any, Any, Any]) -> ASGIResponse:
     body = (await read_json(request, CreateSpeech)).value
     utterance = _utterance(body)
     departure = Departure(request)
-    try:
-        speaking = await core.speech.begin(principal, utterance)
-    except BaseException as error:
-        departure.over()
-        if departure.is_why(error):
-            raise InvalidInputError("The connection ended before the answer began.") from None
-        raise
+    speaking = await departure.unless(core.speech.begin(principal, utterance))
     return SpeechResponse(speaking, departure, events=body.stream_format == "sse")
 
 
