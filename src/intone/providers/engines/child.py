@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from intone.errors import EngineCrashedError, ProviderError, ProviderTimeoutError
 from intone.providers.engines.protocol import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
     from asyncio.subprocess import Process
 
-__all__ = ["EngineChild"]
+__all__ = ["EngineChild", "Request"]
 
 #: Bytes read ahead of a slow listener; beyond twice that, the child waits.
 _READ_AHEAD = 64 << 10
@@ -40,6 +40,18 @@ def _environment() -> dict[str, str]:
     """What a child may know: everything but our settings, since those hold keys."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INTONE_")}
     return kept | _ENVIRONMENT
+
+
+class Request(NamedTuple):
+    """What an engine is to speak."""
+
+    text: str
+    #: The engine's own settings.
+    voice: dict[str, Any]
+    #: Speed multiplier, 0.5–2.0.
+    rate: float
+    #: Of the audio, in Hz; None leaves it to the engine.
+    sample_rate: int | None
 
 
 class EngineChild:
@@ -98,25 +110,16 @@ class EngineChild:
         """Whether it runs and has not been sent away."""
         return not self._over.is_set()
 
-    async def speak(
-        self, text: str, voice: dict[str, Any], *, rate: float, sample_rate: int | None
-    ) -> None:
-        """Begin a request; `receive` then gives what comes of it.
-
-        Raises:
-            EngineCrashedError: The process is dead.
-        """
+    def begin(self, request: Request) -> None:
+        """Begin a request; `receive` then gives what comes of it."""
         self._request_id += 1
+        text, voice, rate, sample_rate = request
         speakable = text.encode("utf-8", "replace").decode()  # half a surrogate pair is not
-        await self._send(Speak(self._request_id, speakable, voice, rate, sample_rate))
+        self._send(Speak(self._request_id, speakable, voice, rate, sample_rate))
 
-    async def cancel(self) -> None:
-        """Ask for the request to be stopped; its last message still comes.
-
-        Raises:
-            EngineCrashedError: The process is dead.
-        """
-        await self._send(Cancel(self._request_id))
+    def cancel(self) -> None:
+        """Ask for the request to be stopped; its last message still comes."""
+        self._send(Cancel(self._request_id))
 
     async def receive(self, timeout_s: float) -> FromChild:
         """Wait for the next message.
@@ -176,9 +179,8 @@ class EngineChild:
                     pass
         await asyncio.shield(self._watch)
 
-    async def _send(self, message: ToChild) -> None:
-        try:
+    def _send(self, message: ToChild) -> None:
+        # Whoever reads the answer hears of a process that is dead; nothing waits in the pipe, as
+        # one request is under way at a time. RuntimeError: closed on our side.
+        with contextlib.suppress(ConnectionError, RuntimeError):
             self._stdin.write(encode(message))
-            await self._stdin.drain()
-        except (ConnectionError, RuntimeError):  # RuntimeError: closed on our side
-            raise EngineCrashedError from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -17,7 +17,7 @@ from intone.errors import (
 )
 from intone.machine import usable_cores
 from intone.providers.base import AudioChunk
-from intone.providers.engines.child import EngineChild
+from intone.providers.engines.child import EngineChild, Request
 from intone.providers.engines.protocol import Chunk, End, Failure
 
 if TYPE_CHECKING:
@@ -120,10 +120,9 @@ class EnginePool:
             ProviderTimeoutError: The process hangs; it is ended.
             ProviderError: The request failed, or no process can be started.
         """
-        child = await self._acquire(urgent)
+        child = await self._begun(Request(text, voice, rate, sample_rate), urgent)
         is_over = False
         try:
-            await child.speak(text, voice, rate=rate, sample_rate=sample_rate)
             while not is_over:
                 message = await child.receive(self._limits.silence_s)
                 if isinstance(message, Chunk):
@@ -142,29 +141,36 @@ class EnginePool:
             is_rejection = message.kind == "rejected"
             raise (ProviderRejectedError if is_rejection else ProviderError)(message.message)
 
-    async def _acquire(self, urgent: bool) -> EngineChild:
+    async def _begun(self, request: Request, urgent: bool) -> EngineChild:
+        """Wait for a free child, which then works on the request already."""
         if self._refusal is not None:
             raise _copy(self._refusal)
         while self._idle:
             child = self._idle.popleft()
             if child.usable:
+                child.begin(request)
                 return child
-        turn: asyncio.Future[EngineChild] = asyncio.get_running_loop().create_future()
+        turn = _Turn(request, asyncio.get_running_loop().create_future())
         self._waiting.add(turn, urgent=urgent)
         try:
-            return await turn
+            return await turn.child
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._offer(turn.result())
+            given = turn.child
+            if given.done() and not given.cancelled() and given.exception() is None:
+                self._reclaim(given.result())
             raise
 
     def _offer(self, child: EngineChild) -> None:
-        """Give a free child to whoever has waited longest."""
+        """Have a free child work for whoever has waited longest.
+
+        It begins before that caller so much as wakes: a core is not to wait for the event loop.
+        """
         if not child.usable:
             return
         while (turn := self._waiting.next()) is not None:
-            if not turn.done():
-                turn.set_result(child)
+            if not turn.child.done():
+                child.begin(turn.request)
+                turn.child.set_result(child)
                 return
         self._idle.append(child)
 
@@ -185,7 +191,7 @@ class EnginePool:
     async def _stop_speaking(self, child: EngineChild) -> None:
         try:
             async with asyncio.timeout(self._limits.cancel_s):
-                await child.cancel()
+                child.cancel()
                 while not isinstance(
                     last := await child.receive(self._limits.silence_s), End | Failure
                 ):
@@ -233,23 +239,31 @@ class EnginePool:
         """Turn callers away, those that wait included."""
         self._refusal = reason
         while (turn := self._waiting.next()) is not None:
-            if not turn.done():
-                turn.set_exception(_copy(reason))
+            if not turn.child.done():
+                turn.child.set_exception(_copy(reason))
+
+
+class _Turn(NamedTuple):
+    """One who waits."""
+
+    request: Request
+    #: That has begun to work on it.
+    child: asyncio.Future[EngineChild]
 
 
 class _Turns:
     """Who waits for a child: urgent ones first, but every fourth turn is one of the others'."""
 
     def __init__(self) -> None:
-        self._urgent: deque[asyncio.Future[EngineChild]] = deque()
-        self._others: deque[asyncio.Future[EngineChild]] = deque()
+        self._urgent: deque[_Turn] = deque()
+        self._others: deque[_Turn] = deque()
         self._in_a_row = 0
 
-    def add(self, turn: asyncio.Future[EngineChild], *, urgent: bool) -> None:
+    def add(self, turn: _Turn, *, urgent: bool) -> None:
         """Have somebody wait."""
         (self._urgent if urgent else self._others).append(turn)
 
-    def next(self) -> asyncio.Future[EngineChild] | None:
+    def next(self) -> _Turn | None:
         """Whose turn it is, or None where nobody waits."""
         if self._urgent and (not self._others or self._in_a_row < _URGENT_IN_A_ROW):
             self._in_a_row += 1
