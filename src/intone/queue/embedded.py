@@ -15,6 +15,7 @@ import contextlib
 import json
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from intone.errors import LeaseLostError
@@ -109,6 +110,8 @@ class EmbeddedQueue:
         self._database = database
         #: What wakes those who sleep in this process; None while nobody does.
         self._signal: asyncio.Event | None = None
+        #: Kinds of which this process knows, without looking, that there is work.
+        self._ready: set[str] = set()
 
     def enqueue(
         self, tx: Transaction, kind: str, subject: str, *, priority: int = 0, delay_ms: int = 0
@@ -124,15 +127,17 @@ class EmbeddedQueue:
             due_at=now + delay_ms,
             now=now,
         ):
-            tx.after_commit(self._wake)
+            tx.after_commit(partial(self._wake, kind, delay_ms))
 
     async def claim(self, kinds: Sequence[str], *, limit: int, lease_ms: int) -> list[Claim]:
         """See `Queue.claim`."""
         wanted = json.dumps(list(kinds))
-        # Looking first keeps an idle server from writing, and so from waking its disk.
-        due_at = await self._database.read(_next_due, wanted)
-        if due_at is None or due_at > now_ms():
-            return []
+        if self._ready.isdisjoint(kinds):
+            # Looking first keeps an idle server from writing, and so from waking its disk.
+            due_at = await self._database.read(_next_due, wanted)
+            if due_at is None or due_at > now_ms():
+                return []
+        self._ready.difference_update(kinds)
         # The power that is lost takes the worker as well, and the lease may go with it.
         return await self._database.reserve(_take, wanted, limit, lease_ms)
 
@@ -155,7 +160,7 @@ class EmbeddedQueue:
             due_at=now_ms() + delay_ms,
         ):
             raise LeaseLostError
-        tx.after_commit(self._wake)
+        tx.after_commit(partial(self._wake, claim.kind, delay_ms))
 
     def bury(self, tx: Transaction, claim: Claim, reason: str) -> None:
         """See `Queue.bury`."""
@@ -170,19 +175,21 @@ class EmbeddedQueue:
         """See `Queue.wait`."""
         wanted = json.dumps(list(kinds))
         deadline = time.monotonic() + timeout_s
-        while True:
+        while self._ready.isdisjoint(kinds):
             # Taken before looking, so that no commit falls in between.
             signal = self._signal = self._signal or asyncio.Event()
             due_at = await self._database.read(_next_due, wanted)
             due_in_s = _POLL_S if due_at is None else (due_at - now_ms()) / 1000
             if due_in_s <= 0:
-                return True
+                self._ready.update(kinds)  # a claim need not look again
+                break
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, due_in_s, _POLL_S)):
                     await signal.wait()
+        return True
 
     async def depth(self) -> list[QueueDepth]:
         """See `Queue.depth`."""
@@ -198,7 +205,9 @@ class EmbeddedQueue:
     async def close(self) -> None:
         """Nothing to stop: the queue has no task and no connection of its own."""
 
-    def _wake(self) -> None:
+    def _wake(self, kind: str, delay_ms: int) -> None:
+        if delay_ms <= 0:
+            self._ready.add(kind)
         # A new event each time: who sleeps on the old one wakes, who looks from now on sees the
         # work, and nobody has to be the one who resets it.
         if self._signal is not None:

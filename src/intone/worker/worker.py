@@ -46,6 +46,8 @@ class Worker:
         self._lease_ms = lease_ms
         self._running: dict[asyncio.Task[None], Claim] = {}
         self._slot_freed = asyncio.Event()
+        #: Whether the last claim got all there was.
+        self._has_all = False
 
     async def run(self) -> None:
         """Work until cancelled; then what is running is cancelled and gives its work back."""
@@ -68,9 +70,11 @@ class Worker:
             return
         kinds = list(self._handlers)
         try:
-            claims = await self._queue.claim(kinds, limit=free, lease_ms=self._lease_ms)
-            if not claims:
+            if self._has_all:
+                # When the time is up as well: leases that have run out show in a claim alone.
                 await self._queue.wait(kinds, _LOOK_AGAIN_S)
+            claims = await self._queue.claim(kinds, limit=free, lease_ms=self._lease_ms)
+            self._has_all = len(claims) < free
         except IntoneError as error:
             _log.warning("worker.claim_failed", error=error.code)
             await asyncio.sleep(_BACK_OFF_S)
