@@ -50,9 +50,8 @@ FROM past
 """,
     """
 INSERT INTO recordings (job_id, blob, format, sample_rate, channels, bytes, duration_ms,
-  loudness_mlufs, sha256, created_at)
-SELECT job, 'recordings/' || job, 'pcm', 24000, 1, 48000, 1000, -19000,
-  lower(hex(randomblob(32))), at
+  loudness_mlufs, created_at)
+SELECT job, 'recordings/' || job, 'pcm', 24000, 1, 48000, 1000, -19000, at
 FROM past
 """,
     """

@@ -24,9 +24,13 @@ def longest_run_of_zeros(samples: np.ndarray) -> int:
     return int(np.diff(edges).max()) - 1
 
 
+def segment(joiner: Joiner, pcm: bytes, pause_ms: int = 0) -> bytes:
+    return joiner.feed(pcm) + joiner.end_segment(pause_ms)
+
+
 def joined(segments: list[bytes], pause_ms: int, rate: int = RATE) -> bytes:
     joiner = Joiner(rate)
-    return b"".join(joiner.segment(pcm, pause_ms) for pcm in segments) + joiner.finish()
+    return b"".join(segment(joiner, pcm, pause_ms) for pcm in segments) + joiner.finish()
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 24000, 44100])
@@ -46,8 +50,8 @@ def test_silence_of_the_segments_does_not_lengthen_the_pause() -> None:
     """However long an engine's own silence is, little of it stays."""
     tone = sine(440, 0.3, RATE, dbfs=-12)
     for before_ms, after_ms in ((0, 0), (5, 5), (200, 400), (1000, 3000)):
-        segment = silence(before_ms) + tone + silence(after_ms)
-        result = samples_of(joined([segment, segment], 250))
+        padded = silence(before_ms) + tone + silence(after_ms)
+        result = samples_of(joined([padded, padded], 250))
         run = longest_run_of_zeros(result) / RATE * 1000
         assert 250 <= run <= 250 + 10 + 25 + 1
 
@@ -84,7 +88,7 @@ def test_speech_joined_from_sentences_has_no_jump_at_the_seams() -> None:
     joiner = Joiner(22050)
     result, seams = b"", []
     for text in ("First comes this.", "Then that.", "At last the end."):
-        result += joiner.segment(speak(text)[1], 100)
+        result += segment(joiner, speak(text)[1], 100)
         seams.append(len(result) // 2)
     result += joiner.finish()
     samples = samples_of(result)
@@ -107,14 +111,14 @@ def test_silence_inside_a_segment_stays() -> None:
     joiner = Joiner(RATE)
     started = joiner.feed(tone)
     assert joiner.feed(silence(400))[len(tone) - len(started) :] == b""
-    assert longest_run_of_zeros(samples_of(joiner.segment(tone))) >= 0.4 * RATE
+    assert longest_run_of_zeros(samples_of(segment(joiner, tone))) >= 0.4 * RATE
 
 
 def test_recording_begins_and_ends_without_a_pause() -> None:
     tone = sine(440, 0.2, RATE)
     joiner = Joiner(RATE)
-    assert joiner.segment(silence(300), 5000) == b""
-    first = joiner.segment(tone, 5000)
+    assert segment(joiner, silence(300), 5000) == b""
+    first = segment(joiner, tone, 5000)
     assert len(first) == len(tone)
     assert joiner.finish() == b""
 
@@ -123,8 +127,8 @@ def test_segment_without_sound_joins_its_pauses_into_the_longer() -> None:
     tone = sine(440, 0.2, RATE)
     for first, second in ((100, 400), (400, 100)):
         joiner = Joiner(RATE)
-        result = joiner.segment(tone, first) + joiner.segment(silence(900), second)
-        result += joiner.segment(b"", 50) + joiner.segment(tone)
+        result = segment(joiner, tone, first) + segment(joiner, silence(900), second)
+        result += segment(joiner, b"", 50) + segment(joiner, tone)
         assert len(result) == 2 * len(tone) + len(silence(400))
 
 
@@ -155,28 +159,19 @@ def test_result_does_not_depend_on_the_chunks(sizes: list[int]) -> None:
     assert parts + joiner.finish() == joined(segments, 80, 22050)
 
 
-def test_it_says_where_each_segment_lies_and_what_was_cut_off_before_it() -> None:
-    tone = sine(1000.7, 0.5, RATE)[2:]  # its first sample is silence
-    joiner, placed = Joiner(RATE), []
-    for before_ms in (0, 5, 300):
-        joiner.segment(silence(before_ms) + tone, 100)
-        placed.append(joiner.last)
-    size, pause = len(tone) // 2, RATE // 10
-    assert placed == [
-        (0, size, 0),
-        (size + pause, size + 120, 0),
-        (2 * (size + pause) + 120, size + 240, 290 * RATE // 1000),
-    ]
-    joiner.segment(silence(400))
-    assert joiner.last is None
-
-
 def test_a_segment_alone_is_trimmed_as_among_others() -> None:
     sample_rate, pcm = speak()
     padded = silence(300, sample_rate) + pcm + silence(700, sample_rate)
     joiner = Joiner(sample_rate)
-    alone = trim(padded, sample_rate)
-    assert alone[0] == joiner.segment(padded)
-    assert joiner.last is not None
-    assert alone[1] == joiner.last.cut > 280 * sample_rate // 1000
-    assert trim(silence(500), RATE)[0] == b""
+    alone, cut = trim(padded, sample_rate)
+    assert alone == joiner.feed(padded) + joiner.finish()
+    assert pcm.find(alone[len(alone) // 4 : -len(alone) // 4]) >= 0
+    assert cut > 280 * sample_rate // 1000
+    assert trim(silence(500), RATE) == (b"", 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 50, 96, 97, 200])
+def test_the_shortest_piece_is_trimmed_as_among_others(count: int) -> None:
+    click = np.full(count, 9000, "<i2").tobytes()
+    joiner = Joiner(RATE)
+    assert trim(silence(50) + click, RATE)[0] == joiner.feed(silence(50) + click) + joiner.finish()

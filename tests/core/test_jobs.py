@@ -25,7 +25,6 @@ RECORDING = Recording(
     bytes=48_000,
     duration_ms=1000,
     loudness=-16.25,
-    sha256="ab" * 32,
 )
 
 

@@ -138,7 +138,7 @@ async def test_renditions_say_whether_a_cloned_voice_speaks(
     job = await database.write(job_steps.begin, queue, claim)
     pcm = b"\x10\x20" * 24_000
     await blobs.put("1.pcm", pcm)
-    recording = Recording("1.pcm", "pcm", 24_000, 1, len(pcm), 1000, -16.0, "ab" * 32)
+    recording = Recording("1.pcm", "pcm", 24_000, 1, len(pcm), 1000, -16.0)
     await database.write(job_steps.finish, queue, claim, job, recording)
     made = await listening.rendition(await find(database, workspace_id, job_id), form)
     pieces = [piece async for piece in listening.read(made.blob, 0, made.blob_bytes)]

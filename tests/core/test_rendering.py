@@ -2,7 +2,6 @@
 
 import array
 import asyncio
-import hashlib
 
 import pytest
 
@@ -35,7 +34,6 @@ async def test_a_job_becomes_a_whole_recording_and_is_charged(
     job = await find(database, workspace_id, job_id)
     assert (job.state, job.progress) == ("ready", 100)
     audio = await content(blobs, job.recording)
-    assert hashlib.sha256(audio).hexdigest() == job.recording.sha256
     assert len(audio) == job.recording.bytes
     assert abs(len(audio) / 48 - job.recording.duration_ms) <= 1
     assert max(array.array("h", audio)) > 3000, "it is silent"
@@ -212,6 +210,5 @@ async def test_a_voice_that_grows_louder_after_its_level_was_settled_is_levelled
     meter = LoudnessMeter(job.recording.sample_rate)
     meter.feed(audio)
     assert meter.integrated() == pytest.approx(-19, abs=0.2)
-    assert hashlib.sha256(audio).hexdigest() == job.recording.sha256
     assert await kept(blobs) == {job.recording.blob, f"{job.recording.blob}.words"}
     assert list(spool.iterdir()) == []

@@ -30,7 +30,7 @@ async def ready_job(database, queue, blobs, workspace_id, **changes) -> Job:
     job = await database.write(job_steps.begin, queue, claim)
     blob = f"recordings/{job_id}/1.pcm"
     await blobs.put(blob, PCM)
-    recording = Recording(blob, "pcm", 24_000, 1, len(PCM), 1000, -16.0, "ab" * 32)
+    recording = Recording(blob, "pcm", 24_000, 1, len(PCM), 1000, -16.0)
     await database.write(job_steps.finish, queue, claim, job, recording)
     return await database.read(jobs.find, workspace_id, job_id)
 

@@ -56,7 +56,7 @@ async def recorded(provider, tmp_path, local_id, **settings) -> bytes:
     order = Order(text=TEXT, voice=voice.slug, language="en", retention_hours=1, **settings)
     synthesizer = Synthesizer({provider.name: provider}, Router())
     path = tmp_path / "take"
-    with Take(path, order) as take:
+    async with Take(path, order) as take:
         async for passage in synthesizer.speak(Script.of(order, voice)):
             await take.add(passage)
         return path.read_bytes()

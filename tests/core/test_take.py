@@ -1,7 +1,6 @@
 """Takes: encoded while they are spoken where they can be, and always at the right level."""
 
 import asyncio
-import hashlib
 import math
 
 import msgspec
@@ -12,9 +11,10 @@ from helpers.signals import sine
 from helpers.speech import speak
 from helpers.work import order
 from intone.audio.loudness import LoudnessMeter, apply_gain
+from intone.audio.pieces import piece_of
 from intone.audio.sounding import Outline
 from intone.core.spool import SpooledLine
-from intone.core.synthesis import Passage
+from intone.core.synthesis import Heard, Passage
 from intone.core.take import OffLevelError, Take
 from intone.core.timing import Hearing, Timing, time_words
 from intone.providers.base import WordMark
@@ -29,7 +29,11 @@ TWO = "One. Two."
 
 def passage(gain_db=0.0):
     """Some ten seconds of speech."""
-    return Passage(Segment(0, "", "", 0, 0, 300), apply_gain(PCM, gain_db), SAYS_NOTHING)
+    return heard(Segment(0, "", "", 0, 0, 300), apply_gain(PCM, gain_db))
+
+
+def heard(segment, pcm, timing=SAYS_NOTHING):
+    return Passage(segment, lambda: Heard(piece_of(pcm, RATE)[0], timing))
 
 
 def loudness(pcm):
@@ -51,7 +55,7 @@ def make_take(tmp_path):
 
 
 async def test_a_long_take_is_encoded_while_it_is_still_spoken(make_take):
-    with make_take() as take:
+    async with make_take() as take:
         for _ in range(math.ceil(60 / SECONDS)):
             await take.add(passage(-8))
         async with asyncio.timeout(10):
@@ -63,12 +67,12 @@ async def test_a_long_take_is_encoded_while_it_is_still_spoken(make_take):
         recording = take.recording("blob")
     assert loudness(whole) == pytest.approx(TARGET_LUFS, abs=0.5)
     assert recording.loudness == pytest.approx(loudness(whole), abs=0.05)
-    assert (recording.bytes, recording.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
+    assert recording.bytes == len(whole)
     assert recording.duration_ms == pytest.approx(len(whole) / 2 / RATE * 1000, abs=1)
 
 
 async def test_a_take_whose_level_changes_is_encoded_again_at_its_own(make_take):
-    with make_take() as take:
+    async with make_take() as take:
         encoding = asyncio.create_task(joined(take.encoded()))
         for gain_db in [-14.0] * math.ceil(40 / SECONDS) + [-2.0] * 8:
             await take.add(passage(gain_db))
@@ -78,12 +82,11 @@ async def test_a_take_whose_level_changes_is_encoded_again_at_its_own(make_take)
         whole = await joined(take.encoded())
         recording = take.recording("blob")
     assert loudness(whole) == pytest.approx(TARGET_LUFS, abs=0.1)
-    assert recording.sha256 == hashlib.sha256(whole).hexdigest()
     assert recording.bytes == len(whole)
 
 
 async def test_a_short_take_waits_for_its_end_and_is_levelled_to_the_point(make_take):
-    with make_take() as take:
+    async with make_take() as take:
         encoding = asyncio.create_task(joined(take.encoded()))
         await take.add(passage(-10))
         await asyncio.sleep(0.05)
@@ -94,7 +97,7 @@ async def test_a_short_take_waits_for_its_end_and_is_levelled_to_the_point(make_
 
 
 async def test_a_long_wav_names_its_length(make_take):
-    with make_take("wav") as take:
+    async with make_take("wav") as take:
         encoding = asyncio.create_task(joined(take.encoded()))
         for _ in range(math.ceil(45 / SECONDS)):
             await take.add(passage())
@@ -106,10 +109,10 @@ async def test_a_long_wav_names_its_length(make_take):
 
 async def test_the_level_is_one_from_the_first_sample_to_the_last(make_take):
     tone = sine(1000, 15, RATE, dbfs=-20)
-    with make_take() as take:
+    async with make_take() as take:
         encoding = asyncio.create_task(joined(take.encoded()))
         for _ in range(6):
-            await take.add(Passage(Segment(0, "", "", 0, 0, 0), tone, SAYS_NOTHING))
+            await take.add(heard(Segment(0, "", "", 0, 0, 0), tone))
         await take.finish()
         samples = np.frombuffer(await encoding, "<i2")
     peaks = np.abs(samples.astype(int)).reshape(-1, RATE // 2).max(axis=1)
@@ -118,12 +121,11 @@ async def test_the_level_is_one_from_the_first_sample_to_the_last(make_take):
 
 @pytest.mark.parametrize("audio_format", ["pcm", "wav", "mp3"])
 async def test_a_take_without_sound_is_a_whole_recording_all_the_same(make_take, audio_format):
-    with make_take(audio_format) as take:
+    async with make_take(audio_format) as take:
         await take.finish()
         whole = await joined(take.encoded())
         recording = take.recording("blob")
     assert (recording.bytes, recording.loudness) == (len(whole), None)
-    assert recording.sha256 == hashlib.sha256(whole).hexdigest()
     assert bool(whole) == (audio_format != "pcm")
 
 
@@ -131,15 +133,16 @@ async def test_a_take_without_sound_is_a_whole_recording_all_the_same(make_take,
 async def test_lines_say_where_each_segment_and_word_lies_in_the_recording(make_take, at_once):
     """To the sample, whatever silence the provider left around what it spoke."""
     loud = sine(440, 1.0, RATE)
-    with make_take(text=TWO) as take:
+    async with make_take(text=TWO) as take:
         for start, before_ms in ((0, 200), (5, 500)):
             before = bytes(2 * (before_ms * RATE // 1000))
             segment = Segment(0, "x", "x", start, start + 4, 300)
             marks = (WordMark(0, 1, before_ms),)
-            pcm = before + loud + before
-            hearing = Hearing("x", "", marks, Outline.of(pcm, RATE))
+            piece, cut = piece_of(before + loud + before, RATE)
+            hearing = Hearing("x", "", marks, Outline.of(piece.pcm, RATE), cut * 1000 / RATE)
             timing = time_words(hearing, TWO, start, start + 4) if at_once else hearing
-            await take.add(Passage(segment, pcm, timing))
+            what = Heard(piece, timing)
+            await take.add(Passage(segment, lambda what=what: what))
         await take.finish()
         samples = np.frombuffer(await joined(take.encoded()), "<i2")
         told = [
@@ -162,8 +165,8 @@ async def test_lines_of_an_mp3_are_as_late_as_its_decoder(make_take):
     tone = sine(440, 1.0, RATE)
     begun = []
     for audio_format in ("pcm", "mp3"):
-        with make_take(audio_format) as take:
-            await take.add(Passage(Segment(0, "x", "x", 0, 5, 0), tone, SAYS_NOTHING))
+        async with make_take(audio_format) as take:
+            await take.add(heard(Segment(0, "x", "x", 0, 5, 0), tone))
             await take.finish()
             line = msgspec.json.decode(await joined(take.lines()), type=SpooledLine)
         begun.append(line.from_ms)

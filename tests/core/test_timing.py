@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.onsets import onsets
+from helpers.signals import sine
 from intone.audio.sounding import Outline
 from intone.core.timing import Hearing, TimedWord, Timing, time_words
 from intone.providers.base import SpeechRequest, WordMark
@@ -157,9 +158,10 @@ def test_where_nothing_is_heard_or_written_there_are_no_words(written, said, pcm
     assert timing == Timing("aligned", ())
 
 
-def test_after_a_cut_the_times_have_moved_and_stay_within_the_audio():
-    timing = Timing("engine", (TimedWord(0, 3, 100.0, 400.0), TimedWord(4, 7, 400.0, 900.0)))
-    assert timing.shifted(-150.0, 700.0).words == (
-        TimedWord(0, 3, 0.0, 250.0),
-        TimedWord(4, 7, 250.0, 700.0),
-    )
+def test_what_was_cut_off_before_the_audio_does_not_count():
+    tone = sine(440, 1.0, RATE)
+    marks = (WordMark(0, 3, 150.0), WordMark(4, 7, 600.0))
+    hearing = Hearing("One two", "", marks, Outline.of(tone, RATE), cut_ms=200.0)
+    timing = time_words(hearing, "One two", 0, 7)
+    assert [word.from_ms for word in timing.words] == [0.0, 400.0]
+    assert timing.words[-1].to_ms <= 1000.0

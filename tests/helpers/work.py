@@ -55,6 +55,12 @@ async def claimed(queue, limit=1, lease_ms=LEASE_MS):
     return await queue.claim([RENDER], limit=limit, lease_ms=lease_ms)
 
 
+async def recorded(blobs, job):
+    """The bytes of a job's recording."""
+    recording = job.recording
+    return b"".join([p async for p in blobs.read_range(recording.blob, 0, recording.bytes)])
+
+
 async def balance(database, workspace_id):
     return await database.read(ledger.balance, workspace_id, "characters")
 

@@ -90,7 +90,7 @@ async def captions_response(
         "cache-control": "no-store" if recording is None else cache,
     }
     if recording is not None:
-        every["etag"] = etag = f'"{recording.sha256[:32]}-{form}-{after}-{int(words)}"'
+        every["etag"] = etag = f'"{recording.etag}-{form}-{after}-{int(words)}"'
         if request is not None and none_match(request.headers.get("if-none-match", ""), etag):
             return ASGIResponse(status_code=304, headers=every)
     first, rest = await _begun(core.captions.lines(job, after if form == "json" else 0))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING
 
 from intone.audio.formats import BYTES_PER_SAMPLE, FrameAligner
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Joiner", "Placed", "trim"]
+__all__ = ["Joiner", "trim"]
 
 #: Samples up to this size (-54 dBFS) are silence at a segment's edges; an engine's noise floor
 #: lies below, the softest consonants above.
@@ -22,17 +23,6 @@ _KEPT_BEFORE_MS, _KEPT_AFTER_MS = 10, 25
 _FADE_MS = 4
 #: How many samples are looked at in one go for the first that is not silence.
 _LOOK = 2048
-
-
-class Placed(NamedTuple):
-    """Where a segment lies in what was joined, in samples."""
-
-    #: Where its audio begins in the whole, behind the pause before it.
-    start: int
-    #: How long it is without the silence it has lost.
-    size: int
-    #: How much of it was cut off before that.
-    cut: int
 
 
 class Joiner:
@@ -49,16 +39,13 @@ class Joiner:
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        #: The segment that ended last; None where it had no sound.
-        self.last: Placed | None = None
         self._anything = False
         self._pause = 0
-        self._out = self._begun = 0
         self._segment = _Segment(sample_rate, 0)
 
     def feed(self, pcm: bytes) -> bytes:
         """Take in more of the current segment and return what can be heard of it already."""
-        return self._counted(self._segment.feed(pcm))
+        return self._segment.feed(pcm)
 
     def end_segment(self, pause_ms: int = 0) -> bytes:
         """End the current segment and return the rest of it.
@@ -73,22 +60,12 @@ class Joiner:
         elif self._anything:
             # Nothing was said between two pauses: the longer one stands for both.
             self._pause = max(self._pause, pause)
-        rest, start = self._counted(ended.rest()), self._begun + ended.pause
-        self.last = Placed(start, self._out - start, ended.cut) if ended.speaking else None
-        self._segment, self._begun = _Segment(self._rate, self._pause), self._out
-        return rest
-
-    def segment(self, pcm: bytes, pause_ms: int = 0) -> bytes:
-        """Join a whole segment: `feed` and `end_segment` in one."""
-        return self.feed(pcm) + self.end_segment(pause_ms)
+        self._segment = _Segment(self._rate, self._pause)
+        return ended.rest()
 
     def finish(self) -> bytes:
         """End the recording: the rest of a segment not ended yet, and no pause."""
         return self.end_segment()
-
-    def _counted(self, joined: bytes) -> bytes:
-        self._out += len(joined) // BYTES_PER_SAMPLE
-        return joined
 
 
 def trim(pcm: bytes, sample_rate: int) -> tuple[bytes, int]:
@@ -98,9 +75,20 @@ def trim(pcm: bytes, sample_rate: int) -> tuple[bytes, int]:
         pcm: Mono; without any sound nothing is left of it.
         sample_rate: In Hz.
     """
-    segment = _Segment(sample_rate, 0)
-    kept = segment.feed(pcm) + segment.rest()
-    return kept, segment.cut
+    import numpy as np
+
+    samples = np.frombuffer(pcm, "<i2")
+    first, size = _first_loud(samples), len(samples)
+    if first == size:
+        return b"", 0
+    cut = max(0, first - _samples(_KEPT_BEFORE_MS, sample_rate))
+    quiet = _first_loud(samples[::-1])
+    kept = samples[cut : size - max(0, quiet - _samples(_KEPT_AFTER_MS, sample_rate))].copy()
+    fade = _fade_in(_samples(_FADE_MS, sample_rate))
+    edge = min(len(fade), len(kept))
+    kept[:edge] = np.rint(kept[:edge] * fade[:edge])
+    kept[-edge:] = np.rint(kept[-edge:] * fade[:edge][::-1])
+    return kept.tobytes(), cut
 
 
 class _Segment:
@@ -114,8 +102,6 @@ class _Segment:
 
         #: Whether anything but silence has come.
         self.speaking = False
-        #: Samples of silence that go before it, and samples of its own that are cut off there.
-        self.pause, self.cut = pause, 0
         self._pause = bytes(pause * BYTES_PER_SAMPLE)
         self._before = _samples(_KEPT_BEFORE_MS, sample_rate)
         self._after = _samples(_KEPT_AFTER_MS, sample_rate)
@@ -135,7 +121,6 @@ class _Segment:
             samples = np.concatenate((self._held, samples)) if len(self._held) else samples
             first = _first_loud(samples)
             cut = max(0, first - self._before)
-            self.cut += cut
             samples = samples[cut:]
             if first == cut + len(samples):
                 self._held = samples
@@ -198,6 +183,7 @@ def _samples(milliseconds: int, sample_rate: int) -> int:
     return round(milliseconds * sample_rate / 1000)
 
 
+@cache
 def _fade_in(size: int) -> NDArray[np.float64]:
     """Half a raised cosine from just above 0 to just below 1."""
     import numpy as np

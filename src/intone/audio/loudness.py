@@ -1,37 +1,24 @@
-"""Measuring loudness (ITU-R BS.1770-4, EBU R128) and bringing speech to one level.
-
-Numpy alone does it some 5,000 times faster than the audio plays. The K-weighting is not run
-as a filter over the samples: by Parseval's theorem the power of a filtered block is the sum of
-its spectrum's powers, each times |H(f)|², and the filter rings for far less than a block.
-"""
+"""Measuring loudness (ITU-R BS.1770-4, EBU R128) and bringing speech to one level."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from intone.audio.formats import FrameAligner
+from intone.audio.steps import FULL_SCALE, STEPS_A_SECOND, StepMeter
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LoudnessMeter", "apply_gain", "gain_to", "loudness_with", "peak_of"]
+    from intone.audio.steps import Loudness
 
-_FULL_SCALE = 32768
+__all__ = ["LoudnessMeter", "apply_gain", "gain_to", "loudness_with"]
 
-# BS.1770-4, annex 1. Both filters are given for this rate; other rates take the same response.
-_FILTER_RATE = 48_000
-_SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285),
-          (1.0, -1.69065929318241, 0.73248077421585))  # fmt: skip
-_HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 _OFFSET_LU = -0.691
 _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
-#: Gating blocks are 400 ms and overlap by 75 %: each is four steps of 100 ms.
-_STEPS_A_SECOND, _STEPS_A_BLOCK = 10, 4
-#: Steps transformed at once: many, for each call into numpy costs something, but no more than
-#: what the processor's cache holds with their spectra.
-_STEPS_AT_ONCE = 32
+#: Gating blocks are 400 ms and overlap by 75 %: each is four steps.
+_STEPS_A_BLOCK = 4
 #: Blocks are counted by level in bins of 0.1 LU from the absolute gate up to +30 LUFS.
 _BINS_A_LU, _BINS = 10, 1000
 
@@ -62,45 +49,18 @@ class LoudnessMeter:
         import numpy as np
 
         self.channels = channels
-        self._aligner = FrameAligner(channels)
-        self._step = round(sample_rate / _STEPS_A_SECOND)
-        self._weights = _spectral_weights(sample_rate, self._step)
-        self._rows = np.empty((_STEPS_AT_ONCE * channels, self._step), np.float32)
-        self._spectra: Any = np.empty(
-            (_STEPS_AT_ONCE * channels, self._step // 2 + 1), np.complex64
-        )
-        #: The newest samples, less than a step.
-        self._pending: NDArray[np.int16] = np.zeros(0, "<i2")
+        self._meter = StepMeter(sample_rate, channels)
         #: Mean squares of the newest steps, which the next block shares.
         self._newest = np.zeros(0)
         self._counts = np.zeros(_BINS, np.int64)
         self._sums = np.zeros(_BINS)
         self._steps = 0
+        #: The largest sample of what was added.
         self._peak = 0
 
     def feed(self, pcm: bytes) -> None:
         """Measure more audio."""
-        import numpy as np
-
-        samples = np.frombuffer(self._aligner.feed(pcm), "<i2")
-        self._peak = max(self._peak, _peak(samples))
-        size = self._step * self.channels
-        powers: list[NDArray[np.float64]] = []
-        if self._pending.size:
-            missing = size - self._pending.size
-            self._pending = np.concatenate((self._pending, samples[:missing]))
-            samples = samples[missing:]
-            if self._pending.size < size:
-                return
-            powers.append(self._powers(self._pending))
-        whole, at_once = samples.size - samples.size % size, _STEPS_AT_ONCE * size
-        powers += (
-            self._powers(samples[start : min(start + at_once, whole)])
-            for start in range(0, whole, at_once)
-        )
-        self._pending = samples[whole:].copy()
-        if powers:
-            self._count(np.concatenate(powers))
+        self._count(self._meter.feed(pcm))
 
     def integrated(self) -> float | None:
         """Loudness of everything fed so far in LUFS, or None where all of it is silence.
@@ -118,49 +78,30 @@ class LoudnessMeter:
         kept = slice(max(0, int(np.floor((gate - _ABSOLUTE_GATE_LUFS) * _BINS_A_LU))), None)
         return _level(self._sums[kept].sum() / self._counts[kept].sum())
 
-    def steps(self, pcm: bytes) -> bytes:
-        """What a piece of audio adds to the loudness of a whole, for `add`; changes nothing.
-
-        Args:
-            pcm: Counts from a step of its own; the last one is filled with silence.
-
-        Returns:
-            Its K-weighted mean squares, a float32 for every 100 ms.
-        """
-        import numpy as np
-
-        samples = np.frombuffer(pcm, "<i2")
-        size = self._step * self.channels
-        samples = np.concatenate((samples, np.zeros(-samples.size % size, "<i2")))
-        at_once = _STEPS_AT_ONCE * size
-        powers = [
-            self._powers(samples[start : start + at_once])
-            for start in range(0, samples.size, at_once)
-        ]
-        return np.concatenate(powers or [np.zeros(0)]).astype("<f4").tobytes()
-
-    def add(self, steps: bytes, peak: int, pause_s: float = 0.0) -> None:
+    def add(self, loudness: Loudness, pause_s: float = 0.0) -> None:
         """Take in a piece that was measured before, after a pause; not amid what is being fed.
 
         Args:
-            steps: Of `steps`, by a meter of the same rate and channels.
-            peak: Its largest sample.
+            loudness: Of a piece of the same rate, in mono.
             pause_s: In seconds.
         """
         import numpy as np
 
-        self._peak = max(self._peak, peak)
-        pause = np.zeros(round(pause_s * _STEPS_A_SECOND))
-        self._count(np.concatenate((pause, np.frombuffer(steps, "<f4"))))
+        self._peak = max(self._peak, loudness.peak)
+        pause = np.zeros(round(pause_s * STEPS_A_SECOND))
+        self._count(np.concatenate((pause, np.frombuffer(loudness.steps, "<f4"))))
 
     def sample_peak(self) -> float | None:
         """Level of the largest sample in dBFS, or None where all are zero."""
-        return 20 * math.log10(self._peak / _FULL_SCALE) if self._peak else None
+        peak = max(self._peak, self._meter.peak)
+        return 20 * math.log10(peak / FULL_SCALE) if peak else None
 
     def _count(self, powers: NDArray[np.float64]) -> None:
         """Sort the gating blocks that end with these steps by their level."""
         import numpy as np
 
+        if not powers.size:
+            return
         self._steps += len(powers)
         steps = np.concatenate((self._newest, powers))
         self._newest = steps[-(_STEPS_A_BLOCK - 1) :]
@@ -173,34 +114,11 @@ class LoudnessMeter:
         self._counts += np.bincount(bins, minlength=_BINS)
         self._sums += np.bincount(bins, weights=blocks, minlength=_BINS)
 
-    def _powers(self, samples: NDArray[np.int16]) -> NDArray[np.float64]:
-        """K-weighted mean square of each step, summed over the channels; 1.0 is full scale."""
-        import numpy as np
-
-        steps = samples.reshape(-1, self._step, self.channels).transpose(0, 2, 1)
-        # numpy transforms the rows of a plain matrix several at a time, and stays in single
-        # precision with this norm, which divides by the step's length: three times as fast.
-        count = len(steps) * self.channels
-        rows, spectra = self._rows[:count], self._spectra[:count]
-        rows.reshape(steps.shape)[...] = steps
-        np.fft.rfft(rows, norm="forward", out=spectra)
-        # Real and imaginary parts side by side; each frequency's weight stands there twice.
-        parts = spectra.view(np.float32)
-        parts *= parts
-        powers = (parts @ self._weights).reshape(-1, self.channels)
-        summed: NDArray[np.float64] = powers.sum(axis=1, dtype=np.float64)
-        return summed
-
     def _short(self) -> float | None:
-        import numpy as np
-
-        size = self._step * self.channels
-        filled = self._steps + self._pending.size / size
+        filled = self._steps + self._meter.pending
         if not filled:
             return None
-        last = np.concatenate((self._pending, np.zeros(size - self._pending.size, "<i2")))
-        power = float(self._newest.sum() + self._powers(last).sum()) / filled
-        loudness = _level(power)
+        loudness = _level(float(self._newest.sum() + self._meter.rest().sum()) / filled)
         return loudness if loudness > _ABSOLUTE_GATE_LUFS else None
 
 
@@ -250,46 +168,19 @@ def apply_gain(pcm: bytes, gain_db: float) -> bytes:
     import numpy as np
 
     samples = np.frombuffer(pcm, "<i2")
-    louder = np.multiply(samples, np.float32(10 ** (gain_db / 20)), dtype=np.float32)
-    knee = _FULL_SCALE * 10 ** (_KNEE_DBFS / 20)
-    room = _FULL_SCALE * 10 ** (_CEILING_DBFS / 20) - knee
+    louder = samples.astype(np.float32)  # converting while multiplying takes numpy longer
+    louder *= np.float32(10 ** (gain_db / 20))
+    knee = FULL_SCALE * 10 ** (_KNEE_DBFS / 20)
+    room = FULL_SCALE * 10 ** (_CEILING_DBFS / 20) - knee
     over = np.flatnonzero(np.abs(louder) > knee)
     if over.size:
         peaks = louder[over]
         bent = knee + room * np.tanh((np.abs(peaks) - knee) / room)
         louder[over] = np.copysign(bent, peaks)
     np.rint(louder, out=louder)
-    return bytes(louder.astype("<i2"))
-
-
-def peak_of(pcm: bytes) -> int:
-    """The largest sample, whatever its sign; 0 of none at all."""
-    import numpy as np
-
-    return _peak(np.frombuffer(pcm, "<i2"))
-
-
-def _peak(samples: NDArray[np.int16]) -> int:
-    return max(int(samples.max()), -int(samples.min())) if samples.size else 0
+    return louder.astype("<i2").tobytes()
 
 
 def _level(power: Any) -> float:
     """LUFS of a K-weighted mean square."""
     return _OFFSET_LU + 10 * math.log10(max(float(power), 1e-20))
-
-
-def _spectral_weights(sample_rate: int, size: int) -> NDArray[np.float32]:
-    """What each squared part of a `size`-sample spectrum adds to the K-weighted mean square."""
-    import numpy as np
-
-    frequencies = np.minimum(np.fft.rfftfreq(size, 1 / sample_rate), _FILTER_RATE / 2)
-    z = np.exp(-2j * np.pi * frequencies / _FILTER_RATE)
-    response = np.ones_like(z)
-    for zeros, poles in (_SHELF, _HIGH_PASS):
-        response *= np.polyval(zeros[::-1], z) / np.polyval(poles[::-1], z)
-    # A real signal's spectrum holds each frequency but the first and the middle one for two.
-    weights = 2 * np.abs(response) ** 2
-    weights[0] /= 2
-    if size % 2 == 0:
-        weights[-1] /= 2
-    return np.repeat(weights / _FULL_SCALE**2, 2).astype(np.float32)

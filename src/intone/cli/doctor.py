@@ -115,7 +115,7 @@ async def _engine(_: Settings) -> str:
     script = Script("This is Intone, checking its voice.", voice, voice.languages[0])
     async with running(providers):
         spoken = [p async for p in Synthesizer(providers, Router()).speak(script)]
-    seconds = sum(len(passage.pcm) for passage in spoken) / 2 / script.sample_rate
+    seconds = sum(passage.hear().piece.samples for passage in spoken) / script.sample_rate
     if not seconds:
         raise _Problem("The engine is silent; reinstall the package espeakng-loader.")
     took = time.perf_counter() - started

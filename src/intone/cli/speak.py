@@ -94,15 +94,15 @@ async def _record(
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        Take(Path(folder) / "take.pcm", order) as take,
         Progress(transient=True, disable=not sys.stderr.isatty()) as progress,
     ):
-        bar = progress.add_task("Speaking", total=len(order.text))
-        async for passage in Synthesizer(providers, Router()).speak(Script.of(order, voice)):
-            await take.add(passage)
-            progress.update(bar, completed=passage.segment.end)
-        await take.finish()
-        with output.open("wb") as file:
-            async for piece in take.encoded():
-                file.write(piece)
-        return take.recording(str(output))
+        async with Take(Path(folder) / "take.pcm", order) as take:
+            bar = progress.add_task("Speaking", total=len(order.text))
+            async for passage in Synthesizer(providers, Router()).speak(Script.of(order, voice)):
+                await take.add(passage)
+                progress.update(bar, completed=passage.segment.end)
+            await take.finish()
+            with output.open("wb") as file:
+                async for piece in take.encoded():
+                    file.write(piece)
+            return take.recording(str(output))

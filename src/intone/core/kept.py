@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from intone.audio.steps import Loudness  # noqa: TC001 - msgspec reads it
 from intone.core.timing import TimedWord, Timing
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class KeptPcm(_Packed, frozen=True, array_like=True):
-    """A segment as its provider spoke it."""
+    """A segment as a `Piece`."""
 
-    #: Mono s16le at the rate that its key says.
+    #: Mono s16le at the rate that its key says, its edges trimmed.
     pcm: bytes
+    loudness: Loudness
     #: From the first sample; the words' offsets count from `origin`.
     timing: Timing
 
@@ -46,9 +48,8 @@ class KeptPart(_Packed, frozen=True, array_like=True):
     samples: int
     #: By which its level was changed, in dB.
     gain_db: float
-    #: Of the audio before that: `LoudnessMeter.steps`, and the largest sample.
-    steps: bytes
-    peak: int
+    #: Of the audio before that.
+    loudness: Loudness
     #: From the first sample; the words' offsets count from `origin`.
     timing: Timing
 

@@ -73,7 +73,7 @@ class Listening:
         recording = job.recording
         if recording is None:
             raise NotFoundError("The job has no audio.")
-        etag = f"{recording.sha256[:32]}-{wanted}"
+        etag = f"{recording.etag}-{wanted}"
         if wanted == recording.format:
             return Rendition(wanted, recording.blob, recording.bytes, b"", etag)
         if recording.format != "pcm" or wanted not in {"wav", "mp3"}:

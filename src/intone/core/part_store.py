@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from intone.audio.formats import BYTES_PER_SAMPLE
 from intone.core.spool import pieces_of
+from intone.storage.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -77,7 +78,7 @@ class PartStore:
 
     def fill(self, frames: bytes) -> None:
         """Write frames into the spool that are of no part."""
-        self._spool.write(frames)
+        write_whole(self._spool.fileno(), frames)
         self.size += len(frames)
 
     def set_aside(self, data: bytes) -> int:

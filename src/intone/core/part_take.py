@@ -9,21 +9,18 @@ mixed within a part; the recording gets the second.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from intone.audio.formats import BYTES_PER_SAMPLE
-from intone.audio.joins import Placed, trim
-from intone.audio.loudness import LoudnessMeter, gain_to, loudness_with, peak_of
+from intone.audio.loudness import LoudnessMeter, gain_to, loudness_with
 from intone.audio.parts import PartCoder
 from intone.audio.tags import id3v1_tag
 from intone.core.kept import Kept, KeptPart, origin, unpacked, words_moved
 from intone.core.part_store import Part, PartStore
 from intone.core.recordings import Recording
-from intone.core.spool import LineFile, as_heard
+from intone.core.spool import LineFile
 from intone.core.take import SETTLED_S, TOLERANCE_LU, tags_of
 from intone.core.timing import Timing
 from intone.machine import usable_cores
@@ -76,16 +73,15 @@ class PartTake:
         self._gain: float | None = None
         self._is_settled = self._has_kept = False
         self._whole = asyncio.Event()
-        self._encoded_size, self._hash = 0, hashlib.sha256()
+        self._encoded_size = 0
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
-        self._store.close()
-        self._lines.close()
+        await asyncio.to_thread(self._close)
 
     async def add(self, passage: Passage) -> Sequence[Kept]:
         """Append a passage; listeners can hear it soon, and the first one when this returns.
@@ -131,13 +127,11 @@ class PartTake:
     async def encoded(self) -> AsyncIterator[bytes]:
         """The whole take at one level, once it is whole."""
         await self._whole.wait()
-        self._encoded_size, self._hash = 0, hashlib.sha256()
+        self._encoded_size = 0
         async for piece in self._store.newest(self._parts):
-            await asyncio.to_thread(self._hash.update, piece)
             self._encoded_size += len(piece)
             yield piece
         tag = id3v1_tag(tags_of(self._order))
-        self._hash.update(tag)
         self._encoded_size += len(tag)
         yield tag
 
@@ -158,21 +152,23 @@ class PartTake:
             bytes=self._encoded_size,
             duration_ms=-(-self._frames * self._coder.frame * 1000 // order.sample_rate),
             loudness=loudness_with(self._meter, self._gain, order.channels),
-            sha256=self._hash.hexdigest(),
         )
+
+    def _close(self) -> None:
+        self._store.close()
+        self._lines.close()
 
     def _take_in(self, passage: Passage) -> Part | None:
         """Place and measure a passage; returns what is still to be encoded or written."""
-        order, segment, kept = self._order, passage.segment, passage.kept
-        timing, pcm, is_new = passage.timing, b"", not isinstance(kept, KeptPart)
+        order, segment = self._order, passage.segment
+        piece, timing = passage.hear()
         assert isinstance(timing, Timing)
-        if not isinstance(kept, KeptPart):
-            pcm, cut = trim(passage.pcm, order.sample_rate)
-            samples = len(pcm) // BYTES_PER_SAMPLE
-            timing = as_heard(timing, cut, samples, order.sample_rate)
-            steps, written = self._meter.steps(pcm), origin(segment, order.text)
-            kept = KeptPart(b"", samples, 0.0, steps, peak_of(pcm), words_moved(timing, -written))
-        key = passage.key if is_new else None
+        if isinstance(piece, KeptPart):
+            kept, pcm, key = piece, b"", None
+        else:
+            moved = words_moved(timing, -origin(segment, order.text))
+            kept = KeptPart(b"", piece.samples, 0.0, piece.loudness, moved)
+            pcm, key = piece.pcm, passage.key
         pause = round(segment.pause_ms / order.rate) * order.sample_rate // 1000
         if not kept.samples:
             # Nothing was said between two pauses: the longer one stands for both.
@@ -185,7 +181,7 @@ class PartTake:
         )
         self._pause = pause
         self._parts.append(part)
-        if is_new:
+        if piece is not kept:
             note = kept.packed()
             part.pcm_at, part.note_size = self._store.set_aside(pcm + note), len(note)
             return part
@@ -202,9 +198,8 @@ class PartTake:
             last = self._parts[-1].samples
             pause = self._coder.pause(self._pause, last)
             gap = (pause + self._coder.frames(last)) * frame - last
-        self._meter.add(kept.steps, kept.peak, gap / self._order.sample_rate)
-        placed = Placed((self._frames + pause) * frame, kept.samples, 0)
-        self._lines.add(segment, timing, placed)
+        self._meter.add(kept.loudness, gap / self._order.sample_rate)
+        self._lines.add(segment, timing, (self._frames + pause) * frame, kept.samples)
         self._frames += pause + self._coder.frames(kept.samples)
         return pause
 

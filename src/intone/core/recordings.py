@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Recording", "insert", "recording_of", "words_blob"]
 
 #: What to select of a recording `r` for `recording_of`.
-COLUMNS = (
-    "r.blob, r.format, r.sample_rate, r.channels, r.bytes, r.duration_ms, r.loudness_mlufs,"
-    " r.sha256"
-)
+COLUMNS = "r.blob, r.format, r.sample_rate, r.channels, r.bytes, r.duration_ms, r.loudness_mlufs"
 _INSERT = """
 INSERT INTO recordings (job_id, blob, format, sample_rate, channels, bytes, duration_ms,
-  loudness_mlufs, sha256, created_at)
+  loudness_mlufs, created_at)
 VALUES (:job_id, :blob, :format, :sample_rate, :channels, :bytes, :duration_ms,
-  :loudness_mlufs, :sha256, :now)
+  :loudness_mlufs, :now)
 """
 
 
@@ -38,8 +36,11 @@ class Recording:
     duration_ms: int
     #: Integrated loudness in LUFS after EBU R128; None for silence.
     loudness: float | None
-    #: Hex digest of the bytes, its entity tag.
-    sha256: str
+
+    @property
+    def etag(self) -> str:
+        """Strong entity tag, without quotes: no two tries at a job write to the same blob."""
+        return hashlib.sha256(self.blob.encode()).hexdigest()[:32]
 
 
 def words_blob(blob: str) -> str:
@@ -60,7 +61,6 @@ def insert(tx: Transaction, job_id: str, recording: Recording) -> None:
         bytes=recording.bytes,
         duration_ms=recording.duration_ms,
         loudness_mlufs=loudness,
-        sha256=recording.sha256,
         now=now_ms(),
     )
 
@@ -78,5 +78,4 @@ def recording_of(row: Row) -> Recording | None:
         bytes=row["bytes"],
         duration_ms=row["duration_ms"],
         loudness=None if loudness is None else loudness / 1000,
-        sha256=row["sha256"],
     )

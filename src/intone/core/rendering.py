@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from intone.core.job_steps import Announce
     from intone.core.jobs import Job
     from intone.core.kept import Kept
+    from intone.core.recordings import Recording
     from intone.core.segment_rows import Tally
     from intone.core.synthesis import Synthesizer
     from intone.core.voices import VoiceCatalogue
@@ -65,6 +66,8 @@ _MAX_CLAIMS = 20
 _RETRY_MS, _MOST_RETRY_MS = 1000, 60_000
 #: Seconds between two notes of a job's progress.
 _NOTE_EVERY_S = 0.5
+#: Seconds in which the rest of most recordings is encoded; only of others that is noted.
+_MOMENT_S = 0.05
 
 
 class Renderer:
@@ -101,7 +104,9 @@ class Renderer:
 
     async def run(self, claim: Claim) -> None:
         """Render the claimed job and end the claim: with a recording, an error or another try."""
-        beginning = self._database.write(job_steps.begin, self._queue, claim)
+        # As with the claim, the power that is lost takes all who know of it: what this try leaves
+        # behind under its number, its successor replaces.
+        beginning = self._database.reserve(job_steps.begin, self._queue, claim)
         try:
             job = await asyncio.shield(beginning)
             if job is not None:
@@ -138,9 +143,20 @@ class Renderer:
         path = begin_spooling(self._spool, job.id, job.attempts)
         blob = f"recordings/{job.id}/{job.attempts}.{job.order.format}"
         keeper = SegmentKeeper(self._database, self._blobs, claim, job)
-        with PartTake(path, job.order) if in_parts(job.order) else Take(path, job.order) as take:
+        making = PartTake(path, job.order) if in_parts(job.order) else Take(path, job.order)
+        async with making as take:
             tally = await self._perform(claim, job, take, blob, keeper)
-        recording = take.recording(blob)
+            await self._finish(claim, job, take.recording(blob), keeper, tally)
+
+    async def _finish(
+        self,
+        claim: Claim,
+        job: Job,
+        recording: Recording,
+        keeper: SegmentKeeper,
+        tally: Tally | None,
+    ) -> None:
+        """End the job with its recording, which is on disk, and tell those who wait for it."""
         try:
             await self._database.write(
                 job_steps.finish,
@@ -155,10 +171,11 @@ class Renderer:
         except LeaseLostError:
             # Only then is it sure that no row names the blob: what fails otherwise, or is
             # cancelled, may have been committed all the same.
-            await self._discard(blob)
+            await self._discard(recording.blob)
             if tally is not None:
                 await keeper.discard(tally.rest)
             raise
+        self._watchers.publish(job.id)
         self._metrics.ready(job, recording)
         _log.info(
             "job.ready",
@@ -178,9 +195,10 @@ class Renderer:
         try:
             await self._speak(claim, job, take, keeper)
             rest = await take.finish()
-            await self._database.write(job_steps.advance, claim, "enhancing", 100)
-            self._watchers.publish(job.id)
             tally = await keeper.finish(rest)
+            if (await asyncio.wait(keeping, timeout=_MOMENT_S))[1]:
+                await self._database.reserve(job_steps.advance, claim, "enhancing", 100)
+                self._watchers.publish(job.id)
             await asyncio.gather(*keeping)
         except BaseException:
             for task in keeping:
@@ -216,7 +234,7 @@ class Renderer:
                 if time.monotonic() - noted >= _NOTE_EVERY_S:
                     noted = time.monotonic()
                     percent = min(99, 100 * passage.segment.end // len(order.text))
-                    await self._database.write(job_steps.advance, claim, "running", percent)
+                    await self._database.reserve(job_steps.advance, claim, "running", percent)
                     self._watchers.publish(job.id)
 
     def _amount(self, tally: Tally | None) -> int | None:

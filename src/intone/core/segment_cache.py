@@ -35,9 +35,9 @@ _Shape = TypeVar("_Shape", bound="KeptPart | KeptPcm")
 
 _log = structlog.get_logger(__name__)
 
-#: To be raised when the same request would be spoken otherwise: by new rules of normalisation that
-#: leave the words alone, or another way of resampling.
-_PIPELINE = 2
+#: To be raised when the same request would be spoken or kept otherwise: by new rules of
+#: normalisation that leave the words alone, another way of resampling, another `KeptPcm`.
+_PIPELINE = 3
 #: Fields of a script that do not say how a segment sounds, or are put into its key otherwise.
 _NOT_SETTINGS = frozenset({"text", "voice", "workspace_id", "turns"})
 #: Rows of one unit of work, small so that requests are not kept waiting.

@@ -11,19 +11,18 @@ import msgspec
 from intone.audio.captions import Line, Source, Word
 from intone.audio.encode import DELAYS
 from intone.core.timing import Hearing, Timing, time_words
+from intone.storage.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from intone.audio.joins import Placed
     from intone.core.jobs import Order
     from intone.text.segments import Segment
 
 __all__ = [
     "LineFile",
     "SpooledLine",
-    "as_heard",
     "begin_spooling",
     "pieces_of",
     "spool_path",
@@ -72,8 +71,6 @@ class SpooledLine(msgspec.Struct, frozen=True, omit_defaults=True):
     words: tuple[Word, ...] = ()
     #: What was heard of it, where the words are not made out yet.
     hearing: Hearing | None = None
-    #: How much of the beginning of that was cut off.
-    cut_ms: float = 0.0
 
     def line(self, text: str) -> Line:
         """The line; some work where its words are not made out yet, for a thread.
@@ -85,7 +82,7 @@ class SpooledLine(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.hearing is not None:
             timing = time_words(self.hearing, text, self.start, self.end)
             source = timing.source
-            words = _words(timing.shifted(-self.cut_ms, self.to_ms - self.from_ms), self.from_ms)
+            words = _words(timing, self.from_ms)
         return Line(self.text, self.start, self.end, self.from_ms, self.to_ms, source, words)
 
 
@@ -108,28 +105,28 @@ class LineFile:
         self._file.close()
         self._path.unlink(missing_ok=True)
 
-    def add(self, segment: Segment, heard: Timing | Hearing, placed: Placed) -> None:
+    def add(self, segment: Segment, heard: Timing | Hearing, start: int, size: int) -> None:
         """Write a segment down.
 
         Args:
             segment: The segment.
-            heard: Its words, from the first sample that is heard of it; or what it takes to make
-                them out, from the first sample that was spoken.
-            placed: Where it lies in the take.
+            heard: Its words from its first sample, or what it takes to make them out.
+            start: Where it begins in the take, in samples.
+            size: How long it is, in samples.
         """
-        start = self._ms(placed.start + self._delay)
-        told: dict[str, Any] = {"hearing": heard, "cut_ms": self._ms(placed.cut)}
+        from_ms, to_ms = (self._ms(at + self._delay) for at in (start, start + size))
+        told: dict[str, Any] = {"hearing": heard}
         if isinstance(heard, Timing):
-            told = {"source": heard.source, "words": _words(heard, start)}
+            told = {"source": heard.source, "words": _words(heard, from_ms)}
         line = SpooledLine(
             text=segment.text,
             start=segment.start,
             end=segment.end,
-            from_ms=round(start),
-            to_ms=round(start + self._ms(placed.size)),
+            from_ms=round(from_ms),
+            to_ms=round(to_ms),
             **told,
         )
-        self._file.write(_encoder.encode(line) + b"\n")
+        write_whole(self._file.fileno(), _encoder.encode(line), b"\n")
 
     def read(self) -> AsyncIterator[bytes]:
         """Everything that was written."""
@@ -144,18 +141,6 @@ def _words(timing: Timing, start_ms: float) -> tuple[Word, ...]:
         Word(word.start, word.end, round(start_ms + word.from_ms), round(start_ms + word.to_ms))
         for word in timing.words
     )
-
-
-def as_heard(timing: Timing, cut: int, size: int, sample_rate: int) -> Timing:
-    """A segment's words from the first sample that is heard of it.
-
-    Args:
-        timing: From the first one that was spoken.
-        cut: Samples between the two, which were cut off.
-        size: Samples that are heard.
-        sample_rate: In Hz.
-    """
-    return timing.shifted(-cut / sample_rate * 1000, size / sample_rate * 1000)
 
 
 async def pieces_of(descriptor: int, start: int, end: int) -> AsyncIterator[bytes]:

@@ -12,9 +12,11 @@ import asyncio
 from collections import deque
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from intone.audio.pieces import Piece, piece_of
 from intone.audio.pitch import PitchShifter
 from intone.audio.resample import Resampler
 from intone.audio.sounding import Outline
@@ -28,7 +30,7 @@ from intone.errors import ProviderError, UnavailableError
 from intone.providers.base import SpeechRequest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from intone.core.routing import Answer, Router
     from intone.core.script import Stretch
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from intone.providers.base import AudioChunk, Provider, WordMark
     from intone.text.segments import Segment
 
-__all__ = ["Passage", "Script", "Synthesizer"]
+__all__ = ["Heard", "Passage", "Script", "Synthesizer"]
 
 #: How often one segment is begun before its job fails, if it breaks off each time.
 _TRIES = 3
@@ -48,21 +50,27 @@ _AHEAD = 2
 _LOOK_UP = 32
 
 
+class Heard(NamedTuple):
+    """What is heard of a segment."""
+
+    #: At the script's sample rate; a part of an MP3 where it was kept as one.
+    piece: Piece | KeptPart
+    #: When its words are heard, from its first sample, or what it takes to make that out: nobody
+    #: may ever ask.
+    timing: Timing | Hearing
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One spoken segment."""
 
     segment: Segment
-    #: Mono s16le at the script's sample rate; empty where `kept` is a part.
-    pcm: bytes
-    #: When its words are heard, from its first sample, or what it takes to make that out: nobody
-    #: may ever ask.
-    timing: Timing | Hearing
-    #: What was kept of it; None where it was spoken just now.
-    kept: KeptPart | KeptPcm | None = None
+    #: Gives what is heard of it. Some milliseconds of work for a minute of what was spoken just
+    #: now, so it is for the thread that then goes on with it: each visit to one has its price.
+    hear: Callable[[], Heard]
     #: Under which it can be kept; None where it is not to be.
     key: bytes | None = None
-    #: Where it was kept already.
+    #: Where it was kept already; None where it was spoken just now.
     place: Place | None = None
     #: Slug of its voice.
     voice: str = ""
@@ -108,7 +116,10 @@ class Synthesizer:
             async with aclosing(self._located(script)) as segments:
                 async for sought in segments:
                     ahead.append(asyncio.create_task(self._passage(sought)))
-                    await asyncio.sleep(0)  # it is under way before the next one is made out
+                    if len(ahead) > 1:
+                        # Under way before the next one is made out; the first, which is short,
+                        # together with the second, so that another core begins as well.
+                        await asyncio.sleep(0)
                     if len(ahead) > _AHEAD * sought.provider.capabilities.concurrency:
                         yield await ahead[0]
                         ahead.popleft()
@@ -146,18 +157,16 @@ class Synthesizer:
         return provider
 
     async def _passage(self, sought: _Sought) -> Passage:
-        segment, text, script, provider, key, place = sought
+        segment, _, script, provider, key, place = sought
         voice = script.voice.slug
         if self._cache is not None and place is not None:
             shape: type[KeptPart | KeptPcm] = KeptPart if script.part_channels else KeptPcm
             kept = await self._cache.read(place, shape)
             if kept is not None:
-                pcm = kept.pcm if isinstance(kept, KeptPcm) else b""
-                timing = words_moved(kept.timing, origin(segment, text))
-                return Passage(segment, pcm, timing, kept, key, place, voice)
-        pcm, marks = await self._speak_segment(provider, script, segment)
-        heard = await asyncio.to_thread(_heard, sought, pcm, marks)
-        return Passage(segment, pcm, heard, None, key, None, voice)
+                hear = partial(_heard_before, sought, kept)
+                return Passage(segment, hear, key, place, voice)
+        spoken = await self._speak_segment(provider, script, segment)
+        return Passage(segment, partial(_heard, sought, spoken), key, None, voice)
 
     async def _speak_segment(self, provider: Provider, script: Script, segment: Segment) -> _Spoken:
         can = provider.capabilities
@@ -201,14 +210,21 @@ class _Spoken(NamedTuple):
     marks: tuple[WordMark, ...]
 
 
-def _heard(sought: _Sought, pcm: bytes, marks: tuple[WordMark, ...]) -> Timing | Hearing:
-    """When the words of a segment are heard, where that is kept with it; else what it takes."""
+def _heard_before(sought: _Sought, kept: KeptPart | KeptPcm) -> Heard:
+    piece = Piece(kept.pcm, kept.loudness) if isinstance(kept, KeptPcm) else kept
+    return Heard(piece, words_moved(kept.timing, origin(sought.segment, sought.text)))
+
+
+def _heard(sought: _Sought, spoken: _Spoken) -> Heard:
+    """What is heard of what was spoken; its words are made out where that is kept with it."""
     segment, script = sought.segment, sought.script
-    outline = Outline.of(pcm, script.sample_rate)
-    hearing = Hearing(segment.spoken, script.language, marks, outline)
+    piece, cut = piece_of(spoken.pcm, script.sample_rate)
+    outline = Outline.of(piece.pcm, script.sample_rate)
+    cut_ms = cut * 1000 / script.sample_rate
+    hearing = Hearing(segment.spoken, script.language, spoken.marks, outline, cut_ms)
     if sought.key is None and not script.part_channels:
-        return hearing
-    return time_words(hearing, sought.text, segment.start, segment.end)
+        return Heard(piece, hearing)
+    return Heard(piece, time_words(hearing, sought.text, segment.start, segment.end))
 
 
 async def _collect(answer: Answer[AudioChunk], wanted_rate: int) -> _Spoken:

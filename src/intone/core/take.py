@@ -6,21 +6,21 @@ Of an MP3 that may be edited, `intone.core.part_take` makes the take instead.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import threading
 from typing import TYPE_CHECKING, Self
 
 from intone.audio.encode import create_encoder
 from intone.audio.formats import BYTES_PER_SAMPLE, duration_ms, to_channels
-from intone.audio.joins import Joiner
 from intone.audio.loudness import LoudnessMeter, apply_gain, gain_to, loudness_with
+from intone.audio.pieces import Piece
 from intone.audio.tags import provenance
 from intone.core.kept import Kept, KeptPcm, origin, words_moved
 from intone.core.recordings import Recording
-from intone.core.spool import LineFile, as_heard
+from intone.core.spool import LineFile
 from intone.core.timing import Timing
 from intone.core.voices import looks_cloned
+from intone.storage.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -41,9 +41,9 @@ TOLERANCE_LU = 0.5
 _NAME_THEIR_LENGTH = frozenset({"wav"})
 #: How much PCM is levelled and encoded at a time, in bytes: what that makes on the way stays in
 #: the processor's cache.
-_BITE = 64 * 1024
-#: How much in one visit to a thread (about 20 s at 24 kHz).
-_AT_ONCE = 16 * _BITE
+_BITE = 512 * 1024
+#: How much in one visit to a thread, about 5 s at 24 kHz or more, and 20 s at most.
+_AT_LEAST, _AT_ONCE = 256 * 1024, 2 * _BITE
 
 
 def tags_of(order: Order) -> Mapping[str, str]:
@@ -68,9 +68,10 @@ class Take:
         self._order = order
         self._lines = LineFile(path, order)
         self._file = path.open("w+b", buffering=0)
-        self._joiner = Joiner(order.sample_rate)
         self._meter = LoudnessMeter(order.sample_rate)
         self._size = 0
+        #: Samples of silence before the next passage.
+        self._pause = 0
         self._given: list[Kept] = []
         #: Held while a passage is added: a caller that is cancelled does not stop its thread.
         self._adding = threading.Lock()
@@ -79,15 +80,12 @@ class Take:
         self._gain: float | None = None
         self._grown = asyncio.Event()
         self._encoded_size = 0
-        self._hash = hashlib.sha256()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-        self._lines.close()
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._close)
 
     async def add(self, passage: Passage) -> Sequence[Kept]:
         """Append a passage; listeners can hear it when this returns.
@@ -124,7 +122,7 @@ class Take:
                 again, this gives it.
         """
         order = self._order
-        self._encoded_size, self._hash = 0, hashlib.sha256()
+        self._encoded_size = 0
         while self._gain is None:
             await self._growth()
         gain, at, is_over = self._gain, 0, False
@@ -136,7 +134,7 @@ class Take:
             tags=tags_of(order),
         )
         while not is_over:
-            while self._size < at + _AT_ONCE and not self._whole.is_set():
+            while self._size < at + _AT_LEAST and not self._whole.is_set():
                 await self._growth()
             if self._gain != gain:
                 raise OffLevelError
@@ -167,8 +165,12 @@ class Take:
             bytes=self._encoded_size,
             duration_ms=duration_ms(self._size, order.sample_rate),
             loudness=loudness_with(self._meter, self._gain, order.channels),
-            sha256=self._hash.hexdigest(),
         )
+
+    def _close(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+        self._lines.close()
 
     async def _growth(self) -> None:
         """Wait until there is more of the take, or no more can come."""
@@ -176,20 +178,26 @@ class Take:
         self._grown.clear()
 
     def _add(self, passage: Passage) -> None:
-        segment, text, rate = passage.segment, self._order.text, self._order.sample_rate
+        order, segment = self._order, passage.segment
+        piece, timing = passage.hear()
+        assert isinstance(piece, Piece)
+        pause = round(segment.pause_ms / order.rate) * order.sample_rate // 1000
         with self._adding:
-            timing = passage.timing
-            if isinstance(timing, Timing) and passage.key is not None and passage.kept is None:
-                moved = words_moved(timing, -origin(segment, text))
-                kept = KeptPcm(passage.pcm, moved).packed()
+            if isinstance(timing, Timing) and passage.key is not None and passage.place is None:
+                moved = words_moved(timing, -origin(segment, order.text))
+                kept = KeptPcm(piece.pcm, piece.loudness, moved).packed()
                 self._given.append(Kept(passage.key, passage.voice, kept))
-            self._write(self._joiner.feed(passage.pcm))
-            self._write(self._joiner.end_segment(round(segment.pause_ms / self._order.rate)))
-            placed = self._joiner.last
-            if placed is not None:
-                if isinstance(timing, Timing):
-                    timing = as_heard(timing, placed.cut, placed.size, rate)
-                self._lines.add(segment, timing, placed)
+            if not piece.pcm:
+                # Nothing was said between two pauses: the longer one stands for both.
+                self._pause = max(self._pause, pause) if self._size else 0
+                return
+            silence = bytes(self._pause * BYTES_PER_SAMPLE)
+            write_whole(self._file.fileno(), silence, piece.pcm)
+            self._meter.add(piece.loudness, self._pause / order.sample_rate)
+            start = self._size // BYTES_PER_SAMPLE + self._pause
+            self._lines.add(segment, timing, start, piece.samples)
+            self._size += len(silence) + len(piece.pcm)
+            self._pause = pause
             self._settle()
 
     def _take_given(self) -> Sequence[Kept]:
@@ -207,11 +215,6 @@ class Take:
         ):
             self._gain = gain_to(self._meter)
 
-    def _write(self, pcm: bytes) -> None:
-        self._file.write(pcm)
-        self._meter.feed(pcm)
-        self._size += len(pcm)
-
     def _encode(
         self, encoder: Encoder, gain: float, start: int, end: int, is_last: bool
     ) -> Sequence[bytes]:
@@ -220,9 +223,7 @@ class Take:
         for at in range(start, end, _BITE):
             pcm = os.pread(self._file.fileno(), min(_BITE, end - at), at)
             pieces.append(encoder.feed(to_channels(apply_gain(pcm, gain), self._order.channels)))
-            self._hash.update(pieces[-1])
         if is_last:
             pieces.append(encoder.finish())
-            self._hash.update(pieces[-1])
         self._encoded_size += sum(map(len, pieces))
         return [piece for piece in pieces if piece]

@@ -39,23 +39,6 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     source: Source
     words: tuple[TimedWord, ...]
 
-    def shifted(self, by_ms: float, longest_ms: float) -> Timing:
-        """The same after the audio was trimmed, or something was put before it.
-
-        Args:
-            by_ms: What is added to every time; negative where the beginning was cut off.
-            longest_ms: Length of the audio now; no time lies outside it.
-        """
-
-        def moved(at_ms: float) -> float:
-            return min(max(at_ms + by_ms, 0.0), longest_ms)
-
-        shifted = (
-            TimedWord(word.start, word.end, moved(word.from_ms), moved(word.to_ms))
-            for word in self.words
-        )
-        return Timing(self.source, tuple(shifted))
-
 
 class Hearing(msgspec.Struct, frozen=True, array_like=True):
     """What it takes to make out when the words of a segment are spoken, without its audio."""
@@ -66,8 +49,9 @@ class Hearing(msgspec.Struct, frozen=True, array_like=True):
     language: str
     #: What the provider said of `spoken`; none where it says nothing.
     marks: tuple[WordMark, ...]
-    #: Of the audio as the provider gave it.
     outline: Outline
+    #: How much the audio has lost at its beginning since the provider marked it.
+    cut_ms: float = 0.0
 
 
 def time_words(hearing: Hearing, text: str, start: int, end: int) -> Timing:
@@ -91,7 +75,7 @@ def time_words(hearing: Hearing, text: str, start: int, end: int) -> Timing:
     if not written or not spoken or not sounding.sound_ms:
         return Timing(source, ())
     if marks:
-        anchors = _anchors(spoken, marks, sounding)
+        anchors = _anchors(spoken, hearing, sounding)
     else:
         anchors = anchors_by_ear(hearing.spoken, spoken, sounding)
     begins = _begins(weights(hearing.spoken, spoken), anchors, sounding)
@@ -113,9 +97,7 @@ def _timed(word: Word, begin: float, next_begin: float, sounding: Sounding) -> T
     return TimedWord(word.start, word.end, begin, end if end > begin else next_begin)
 
 
-def _anchors(
-    spoken: Sequence[Word], marks: Sequence[WordMark], sounding: Sounding
-) -> dict[int, float]:
+def _anchors(spoken: Sequence[Word], hearing: Hearing, sounding: Sounding) -> dict[int, float]:
     """When the words begin that the provider has said it of, in milliseconds, by their index.
 
     Engines mark parts of words as well, and not always at their first character: the first mark
@@ -124,10 +106,11 @@ def _anchors(
     ends = [word.end for word in spoken]
     anchors: dict[int, float] = {}
     last, at_ms = -1, 0.0
-    for mark in marks:
+    for mark in hearing.marks:
         word = bisect_right(ends, mark.start)
-        if last < word < len(ends) and at_ms <= mark.at_ms <= sounding.length_ms:
-            last, at_ms = word, mark.at_ms
+        begins_ms = min(max(mark.at_ms - hearing.cut_ms, 0.0), sounding.length_ms)
+        if last < word < len(ends) and at_ms <= begins_ms:
+            last, at_ms = word, begins_ms
             anchors[word] = at_ms
     return anchors
 

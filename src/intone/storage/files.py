@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["NewFile", "sync_folder"]
+__all__ = ["NewFile", "sync_folder", "write_whole"]
 
 #: Bytes written at a time, and what their number and their place in memory must be a multiple of
 #: to go past the system's cache: the largest block that disks have.
@@ -145,6 +145,18 @@ def _through_the_cache(descriptor: int) -> bool:
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~_DIRECT)
     return bool(flags & _DIRECT)
+
+
+def write_whole(descriptor: int, *pieces: bytes) -> None:
+    """Write all of it where the file stands; a disk that runs full takes a part and says nothing.
+
+    Raises:
+        OSError: Not all of it could be written.
+    """
+    left = sum(map(len, pieces)) - os.writev(descriptor, pieces)
+    while left:
+        rest = b"".join(pieces)[-left:]
+        left -= os.write(descriptor, rest)
 
 
 def sync_folder(path: Path) -> None:

@@ -15,7 +15,7 @@ __all__ = ["HEAD", "alembic_config", "migrate", "render_snapshot"]
 
 #: The newest revision in `migrations/versions`. Known here so that a start with nothing to do
 #: costs one statement and not half a second of importing Alembic and SQLAlchemy.
-HEAD = "0004"
+HEAD = "0005"
 
 _FOLDER = Path(__file__).parent / "migrations"
 #: What an empty SQLite database is made from, see `render_snapshot`; after a change to the

@@ -92,7 +92,7 @@ async def download(
     stored = StoredAudio(
         path=recording.blob,
         size=recording.bytes,
-        etag=recording.sha256[:32],
+        etag=recording.etag,
         media_type=form.media_type,
         filename=f"{job_id}.{form.extension}",
     )

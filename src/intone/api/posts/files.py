@@ -103,7 +103,7 @@ async def file(
         stored = StoredAudio(
             path=job.recording.blob,
             size=job.recording.bytes,
-            etag=job.recording.sha256[:32],
+            etag=job.recording.etag,
             media_type="audio/mpeg",
             filename=file,
             headers=HEADERS,

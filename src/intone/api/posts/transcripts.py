@@ -93,7 +93,7 @@ async def transcript(
     job = await find_job(core, job_id)
     if job.recording is None:
         raise NotFoundError("This audio is not ready.")
-    etag = f'"{job.recording.sha256[:32]}-transcript"'
+    etag = f'"{job.recording.etag}-transcript"'
     headers = {**HEADERS, "etag": etag, "cache-control": CACHE}
     if none_match(request.headers.get("if-none-match", ""), etag):
         return ASGIResponse(status_code=304, headers=headers)

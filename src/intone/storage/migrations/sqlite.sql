@@ -123,7 +123,6 @@ CREATE TABLE recordings (
 	bytes BIGINT NOT NULL, 
 	duration_ms BIGINT NOT NULL, 
 	loudness_mlufs BIGINT, 
-	sha256 TEXT NOT NULL, 
 	created_at BIGINT NOT NULL, 
 	CONSTRAINT pk_recordings PRIMARY KEY (job_id), 
 	CONSTRAINT fk_recordings_job_id FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE
@@ -472,5 +471,5 @@ CREATE TABLE post_days (
 
 CREATE INDEX ix_post_days_day ON post_days (day);
 
-INSERT INTO alembic_version VALUES ('0004');
+INSERT INTO alembic_version VALUES ('0005');
 

@@ -67,7 +67,6 @@ recordings = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("duration_ms", BigInteger, nullable=False),
     Column("loudness_mlufs", BigInteger),  # thousandths of a LUFS; NULL for silence
-    Column("sha256", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
 
