@@ -203,6 +203,24 @@ async def test_callers_are_served_in_their_order() -> None:
         assert served == [0, 1, 3, 4, 5]
 
 
+async def test_a_caller_that_leaves_as_its_turn_comes_leaves_a_child_that_works() -> None:
+    """The child has begun by then: its caller's audio must not become that of the next."""
+    async with running(size=1) as pool:
+        short = await spoken(pool)
+        chunks = pool.speak(SHORT, EMMA, rate=1.0, sample_rate=None)
+        await anext(chunks)
+        leaving = asyncio.create_task(spoken(pool, LONG))
+        staying = asyncio.create_task(spoken(pool))
+        await asyncio.sleep(0)
+        async for _ in chunks:
+            pass
+        leaving.cancel()  # its turn has come, and it has not woken yet
+        assert len(await staying) == pytest.approx(len(short), rel=0.1)
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert len(await spoken(pool)) == pytest.approx(len(short), rel=0.1)
+
+
 async def test_whoever_is_listened_to_goes_first_but_nobody_waits_for_ever() -> None:
     served: list[str] = []
 

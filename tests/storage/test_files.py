@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from intone.storage.files import NewFile
+from intone.storage.files import NewFile, write_whole
 
 MIB = 1 << 20
 
@@ -97,3 +97,24 @@ def test_discarding_what_is_finished_leaves_it(path):
     file.finish([b"whole"])
     file.discard()
     assert path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("at", [None, 3])
+def test_all_of_it_is_written_or_it_is_an_error(tmp_path, monkeypatch, at):
+    """A disk that runs full takes what it has room for, and only refuses the next write."""
+    name = "writev" if at is None else "pwritev"
+    really_write, room = getattr(os, name), [3, 2, 2, 0]
+
+    def write_some(descriptor, pieces, *where):
+        taken = b"".join(pieces)[: room.pop(0)]
+        if not taken:
+            raise OSError(errno.ENOSPC, "full")
+        return really_write(descriptor, [taken], *where)
+
+    monkeypatch.setattr(os, name, write_some)
+    path = tmp_path / "spool"
+    with path.open("wb", buffering=0) as file:
+        write_whole(file.fileno(), b"ab", b"", b"cdefg", at=at)
+        assert path.read_bytes() == bytes(at or 0) + b"abcdefg"
+        with pytest.raises(OSError, match="full"):
+            write_whole(file.fileno(), b"h", at=at)

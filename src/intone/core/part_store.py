@@ -86,7 +86,7 @@ class PartStore:
         with self._lock:
             at = self._scratch_size
             self._scratch_size += len(data)
-            os.pwrite(self._scratch.fileno(), data, at)
+            write_whole(self._scratch.fileno(), data, at=at)
         return at
 
     def pcm(self, part: Part) -> bytes:

@@ -147,16 +147,27 @@ def _through_the_cache(descriptor: int) -> bool:
     return bool(flags & _DIRECT)
 
 
-def write_whole(descriptor: int, *pieces: bytes) -> None:
-    """Write all of it where the file stands; a disk that runs full takes a part and says nothing.
+def write_whole(descriptor: int, *pieces: bytes, at: int | None = None) -> None:
+    """Write all of it; a disk that runs full takes a part first, and says nothing.
+
+    Args:
+        descriptor: Of the file.
+        pieces: What to write, in their order.
+        at: Where, in bytes; None where the file stands.
 
     Raises:
         OSError: Not all of it could be written.
     """
-    left = sum(map(len, pieces)) - os.writev(descriptor, pieces)
+    left = sum(map(len, pieces))
     while left:
-        rest = b"".join(pieces)[-left:]
-        left -= os.write(descriptor, rest)
+        if at is None:
+            written = os.writev(descriptor, pieces)
+        else:
+            written = os.pwritev(descriptor, pieces, at)
+            at += written
+        left -= written
+        if left:
+            pieces = (b"".join(pieces)[written:],)
 
 
 def sync_folder(path: Path) -> None:
