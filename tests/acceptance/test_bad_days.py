@@ -1,6 +1,5 @@
 """Processes that die or freeze and disks that fill: every accepted job ends once, charged once."""
 
-import hashlib
 import os
 import random
 import signal
@@ -13,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from helpers.processes import children
@@ -42,12 +42,11 @@ def assert_in_order(server, client, jobs: dict[str, int]):
         job = finished(client, job_id)
         assert job["status"] == "completed", job
         audio = client.get(f"/v1/voice/jobs/{job_id}/audio")
-        assert (
-            audio.headers["etag"]
-            .strip('"')
-            .startswith(hashlib.sha256(audio.content).hexdigest()[:32])
-        )
         assert abs(len(audio.content) / 48 - job["duration_ms"]) <= 1
+        samples = np.frombuffer(audio.content, "<i2")
+        # A piece that was lost on the way to the disk would be a hole of zeros.
+        assert np.diff(np.flatnonzero(samples)).max() < samples.size / 4
+        assert np.abs(samples[-samples.size // 4 :]).max() > 1000
     seen = books(server)
     assert seen["jobs"] == {"ready": len(jobs)}
     assert seen["holds"] == {"settled": len(jobs)}

@@ -22,7 +22,7 @@ TEXT = (
     "Dr. Smith lives at 12 Main St. today. He paid $1,250 for it; nobody knows why. On 5 January "
     "2024, at 10:30 p.m., his sister rang.\n\nSee https://example.com/news for more. It rained, "
     "mostly. However, 50% of them, i.e. the younger half, never noticed anything.\n\nUnder the "
-    "old oak, everyone laughed."
+    "old oak, everyone laughed; the dog barked, and ran off. Nobody followed it. The rain went on."
 )
 #: How far, in milliseconds, a word may be lit from when it is heard.
 NEAR = 150

@@ -14,8 +14,8 @@ from intone.core.submission import submit
 from intone.queue.open import open_queue
 from intone.storage.open import open_database
 
-SENTENCES = 900
-#: About an hour of speech; no sentence comes twice.
+SENTENCES = 500
+#: About half an hour of speech; no sentence comes twice.
 TEXT = " ".join(
     f"Sentence number {n} tells of the lamp, the boat and the weather of day {n * 7}."
     for n in range(SENTENCES)

@@ -12,8 +12,8 @@ from helpers.server import IntoneServer
 pytestmark = pytest.mark.requires("chromium")
 
 _SENTENCE = "The {}th bridge over the river was {} metres long, and nobody had asked for it. "
-#: About 5,000 words: it is still being rendered when the page is there.
-_LONG = "".join(f"<p>{_SENTENCE.format(n, n + 30) * 8}</p>" for n in range(4, 46))
+#: About 3,500 words: it is still being rendered when the page is there.
+_LONG = "".join(f"<p>{_SENTENCE.format(n, n + 30) * 8}</p>" for n in range(4, 33))
 _WATCH = """new Promise((resolve) => {
   const seen = [];
   const look = () => {
@@ -113,12 +113,10 @@ async def test_an_open_page_finds_the_new_recording_of_a_post_that_was_edited(re
     await _rendered(api, "edited", _LONG + "<p>A sentence that nobody had read.</p>")
     assert httpx.get(was).status_code == 404
     # Farther on than any browser loads ahead.
-    await reader.js(
-        "(find('.seek').value = 1200, find('.seek').dispatchEvent(new Event('change')))"
-    )
+    await reader.js("(find('.seek').value = 800, find('.seek').dispatchEvent(new Event('change')))")
     await reader.js("find('.card .go').click()")
-    await reader.until(f"audio.src !== {was!r} && !audio.paused && audio.currentTime > 1200")
-    assert await reader.js("audio.currentTime") < 1230
+    await reader.until(f"audio.src !== {was!r} && !audio.paused && audio.currentTime > 800")
+    assert await reader.js("audio.currentTime") < 830
     assert await reader.js("find('.news').hidden")
     await reader.click("[aria-label=Transcript]")
     await reader.until("root.textContent.includes('nobody had read') && !!find('.lit')")
