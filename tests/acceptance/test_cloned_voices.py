@@ -100,8 +100,8 @@ def test_generations_are_spoken_with_it_and_show_its_name_in_their_form(
 
 
 def test_for_everybody_else_it_does_not_exist(server, client, voice_id):
-    assert server.cli("workspaces", "create", "other", "--plan", "scale").returncode == 0
-    key = json.loads(server.cli("keys", "create", "-w", "other", "--json").stdout)["key"]
+    server.prepare("workspaces", "create", "other", "--plan", "scale")
+    key = json.loads(server.prepare("keys", "create", "-w", "other", "--json"))["key"]
     with server.client(key) as other:
         nothing = str(uuid.uuid4())
         for method in ("GET", "DELETE"):

@@ -17,9 +17,7 @@ TRICKY = "A “tricky” title: </title> ]]> <b>bold</b> & 🎧"
 
 
 def make_site(server, domain, *more):
-    made = server.cli("sites", "create", "--domain", domain, *more)
-    assert made.returncode == 0, made.stderr
-    return made.stdout.split()[0]
+    return server.prepare("sites", "create", "--domain", domain, *more).split()[0]
 
 
 def send(client, post_id, text, *, title=None, **more):
@@ -50,7 +48,7 @@ def ready(client, post_id, language="en"):
 def blog(server):
     """A site with three posts, in two languages, and its domain."""
     key = make_site(server, "blog.feed.example", "--domain", "www.feed.example")
-    server.cli(
+    server.prepare(
         *("sites", "update", "blog.feed.example", "--name", "The Blog", "--category", "Technology"),
         *("--email", "editors@feed.example", "--image-url", "https://feed.example/cover.jpg"),
     )
@@ -247,8 +245,7 @@ def test_a_domain_is_required(server, params):
 
 
 def test_a_plan_without_posts_has_no_podcast(server):
-    made = server.cli("workspaces", "create", "small", "--plan", "growth")
-    assert made.returncode == 0, made.stderr
+    server.prepare("workspaces", "create", "small", "--plan", "growth")
     make_site(server, "small.feed.example", "--workspace", "small")
     answer = fetch(server, "small.feed.example")
     assert answer.status_code == 402

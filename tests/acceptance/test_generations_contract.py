@@ -227,9 +227,9 @@ def test_what_does_not_fit_is_refused_in_the_envelope(client, fields, status):
 
 def test_credits_are_held_and_charged_by_the_thousand(make_server):
     server = make_server().start()
-    assert server.cli("workspaces", "create", "scaled", "--plan", "scale").returncode == 0
-    made = server.cli("keys", "create", "--workspace", "scaled", "--name", "k", "--json")
-    with server.client(key=json.loads(made.stdout)["key"]) as client:
+    server.prepare("workspaces", "create", "scaled", "--plan", "scale")
+    made = server.prepare("keys", "create", "--workspace", "scaled", "--name", "k", "--json")
+    with server.client(key=json.loads(made)["key"]) as client:
         assert create(client, script="a " * 500)["credits"] == 1
         assert create(client, script="a " * 501)["credits"] == 2
         quota = client.get("/v1/quota").json()
@@ -241,9 +241,9 @@ def test_the_plan_and_the_rate_are_the_seed_s(make_server):
     server = make_server().start()
     keys = {}
     for plan in ("starter", "scale"):
-        assert server.cli("workspaces", "create", plan, "--plan", plan).returncode == 0
-        made = server.cli("keys", "create", "--workspace", plan, "--name", "k", "--json")
-        keys[plan] = json.loads(made.stdout)["key"]
+        server.prepare("workspaces", "create", plan, "--plan", plan)
+        made = server.prepare("keys", "create", "--workspace", plan, "--name", "k", "--json")
+        keys[plan] = json.loads(made)["key"]
     with server.client(key=keys["starter"]) as client:
         refused = create(client, status=403)
         assert refused["error"] == "public_api_requires_scale"
@@ -260,10 +260,9 @@ def test_the_plan_and_the_rate_are_the_seed_s(make_server):
 def test_another_workspace_s_generation_is_none(server, client):
     made = create(client)
     name = f"w{uuid.uuid4().hex[:8]}"
-    assert server.cli("workspaces", "create", name, "--plan", "unlimited").returncode == 0
-    key = json.loads(
-        server.cli("keys", "create", "--workspace", name, "--name", "k", "--json").stdout
-    )["key"]
+    server.prepare("workspaces", "create", name, "--plan", "unlimited")
+    made_key = server.prepare("keys", "create", "--workspace", name, "--name", "k", "--json")
+    key = json.loads(made_key)["key"]
     with server.client(key=key) as other:
         for path in (made["id"], f"{made['id']}/events"):
             theirs = other.get(f"/v1/generations/{path}")

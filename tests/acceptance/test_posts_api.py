@@ -72,11 +72,10 @@ class Site:
     def __init__(self, server, *options, workspace="default"):
         self.server = server
         self.domain = f"blog{next(_numbers)}.example"
-        made = server.cli(
+        made = server.prepare(
             "sites", "create", "--workspace", workspace, "--domain", self.domain, "--json", *options
         )
-        assert made.returncode == 0, made.stderr
-        self.made = json.loads(made.stdout)
+        self.made = json.loads(made)
         self.client = httpx.Client(
             base_url=server.url, headers={"X-API-Key": self.made["key"]}, timeout=30
         )
@@ -459,7 +458,7 @@ def test_a_key_is_rotated_at_once(server, ready):
 
 def test_plans(server):
     for name, plan in (("none", "without"), ("little", "small")):
-        assert server.cli("workspaces", "create", name, "--plan", plan).returncode == 0
+        server.prepare("workspaces", "create", name, "--plan", plan)
     without = Site(server, workspace="none")
     refused = without.client.post("/v1/audio/generate", json={})
     assert_refused(refused, 401, "^Subscription not allowed")

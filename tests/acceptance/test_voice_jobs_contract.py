@@ -568,8 +568,8 @@ def test_cancelling_a_waiting_job_gives_its_quota_back(make_server):
 def test_a_workspace_sees_nothing_of_another(server, client):
     job, _ = spoken(client, text="Mine alone.")
     name = f"other-{uuid.uuid4().hex[:8]}"
-    assert server.cli("workspaces", "create", name, "--plan", "starter").returncode == 0
-    made = json.loads(server.cli("keys", "create", "-w", name, "-n", "k", "--json").stdout)
+    server.prepare("workspaces", "create", name, "--plan", "starter")
+    made = json.loads(server.prepare("keys", "create", "-w", name, "-n", "k", "--json"))
     with server.client(made["key"]) as other:
         for tail in ("", "/audio", "/events"):
             theirs = other.get(f"/v1/voice/jobs/{job['job_id']}{tail}")
@@ -599,7 +599,7 @@ def test_quota_rate_and_scope_are_told_in_the_seed_s_words(make_server, tmp_path
         limited = client.get("/v1/quota")
         error_of(limited, 429, "rate_limited")
         assert 1 <= int(limited.headers["retry-after"]) <= 60
-    manage = json.loads(server.cli("keys", "create", "--scopes", "manage", "--json").stdout)
+    manage = json.loads(server.prepare("keys", "create", "--scopes", "manage", "--json"))
     with server.client(manage["key"]) as managing:
         error_of(managing.get("/v1/quota"), 403, "forbidden")
 

@@ -12,7 +12,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 import httpx
+from typer.testing import CliRunner
 
+from intone.cli.app import app
 from intone.core.keys import generate
 
 if TYPE_CHECKING:
@@ -89,6 +91,15 @@ class IntoneServer:
             [sys.executable, "-m", "intone", *args, "--data-dir", str(self.data_dir)],
             env=self.env, capture_output=True, text=True, input=stdin, timeout=60, check=False,
         )  # fmt: skip
+
+    def prepare(self, *args: str) -> str:
+        """What a command prints, run in this process: to make a test ready none need start.
+
+        Not for tests that run on an event loop.
+        """
+        done = CliRunner().invoke(app, [*args, "--data-dir", str(self.data_dir)], env=self.env)
+        assert done.exit_code == 0, done.output
+        return done.stdout
 
 
 def job_request(text: str = "Hello, world.", **changes):
