@@ -13,7 +13,7 @@ from helpers.work import order
 from intone.audio.loudness import LoudnessMeter, apply_gain
 from intone.audio.pieces import piece_of
 from intone.audio.sounding import Outline
-from intone.core.spool import SpooledLine
+from intone.core.spool import SpooledLine, SpoolFile
 from intone.core.synthesis import Heard, Passage
 from intone.core.take import OffLevelError, Take
 from intone.core.timing import Hearing, Timing, time_words
@@ -171,3 +171,18 @@ async def test_lines_of_an_mp3_are_as_late_as_its_decoder(make_take):
             line = msgspec.json.decode(await joined(take.lines()), type=SpooledLine)
         begun.append(line.from_ms)
     assert begun == [0, round(1105 / RATE * 1000)]
+
+
+async def test_what_is_added_too_late_is_written_nowhere(make_take, tmp_path):
+    """The thread of a caller that was cancelled goes on, perhaps when all is closed."""
+    async with make_take() as take:
+        pass
+    with pytest.raises(ValueError, match="closed"):
+        await take.add(passage())
+    spool = SpoolFile(tmp_path / "late")
+    spool.write(b"a", b"bc")
+    assert (tmp_path / "late").read_bytes() == b"abc"
+    spool.close()
+    with pytest.raises(ValueError, match="closed"):
+        spool.write(b"d")
+    assert list(tmp_path.iterdir()) == []

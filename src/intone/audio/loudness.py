@@ -55,8 +55,6 @@ class LoudnessMeter:
         self._counts = np.zeros(_BINS, np.int64)
         self._sums = np.zeros(_BINS)
         self._steps = 0
-        #: The largest sample of what was added.
-        self._peak = 0
 
     def feed(self, pcm: bytes) -> None:
         """Measure more audio."""
@@ -87,13 +85,13 @@ class LoudnessMeter:
         """
         import numpy as np
 
-        self._peak = max(self._peak, loudness.peak)
+        self._meter.peak = max(self._meter.peak, loudness.peak)
         pause = np.zeros(round(pause_s * STEPS_A_SECOND))
         self._count(np.concatenate((pause, np.frombuffer(loudness.steps, "<f4"))))
 
     def sample_peak(self) -> float | None:
         """Level of the largest sample in dBFS, or None where all are zero."""
-        peak = max(self._peak, self._meter.peak)
+        peak = self._meter.peak
         return 20 * math.log10(peak / FULL_SCALE) if peak else None
 
     def _count(self, powers: NDArray[np.float64]) -> None:

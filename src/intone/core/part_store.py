@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from intone.audio.formats import BYTES_PER_SAMPLE
-from intone.core.spool import pieces_of
+from intone.core.spool import SpoolFile, pieces_of
 from intone.storage.files import write_whole
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ class PartStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._spool = path.open("w+b", buffering=0)
+        self._spool = SpoolFile(path)
         # It has no name, so that it is gone with this process however that ends.
         self._scratch = tempfile.TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115
         self._lock = threading.Lock()
@@ -66,8 +65,8 @@ class PartStore:
     def close(self) -> None:
         """Remove both files."""
         self._spool.close()
-        self._path.unlink(missing_ok=True)
-        self._scratch.close()
+        with self._lock:
+            self._scratch.close()
 
     def append(self, silence: bytes, part: Part) -> None:
         """Write a part into the spool, after a pause."""
@@ -78,7 +77,7 @@ class PartStore:
 
     def fill(self, frames: bytes) -> None:
         """Write frames into the spool that are of no part."""
-        write_whole(self._spool.fileno(), frames)
+        self._spool.write(frames)
         self.size += len(frames)
 
     def set_aside(self, data: bytes) -> int:

@@ -21,7 +21,7 @@ from intone.core.kept import Kept, KeptPart, origin, unpacked, words_moved
 from intone.core.part_store import Part, PartStore
 from intone.core.recordings import Recording
 from intone.core.spool import LineFile
-from intone.core.take import SETTLED_S, TOLERANCE_LU, tags_of
+from intone.core.take import SETTLED_S, TOLERANCE_LU, Pauses, tags_of
 from intone.core.timing import Timing
 from intone.machine import usable_cores
 
@@ -67,8 +67,9 @@ class PartTake:
         self._tasks: set[asyncio.Task[None]] = set()
         self._most = usable_cores()
         self._slots = asyncio.Semaphore(self._most)
-        #: Length in frames, and the pause after it in samples.
-        self._frames = self._pause = 0
+        #: Length.
+        self._frames = 0
+        self._pauses = Pauses(order)
         #: In dB; None before the first part.
         self._gain: float | None = None
         self._is_settled = self._has_kept = False
@@ -169,19 +170,15 @@ class PartTake:
             moved = words_moved(timing, -origin(segment, order.text))
             kept = KeptPart(b"", piece.samples, 0.0, piece.loudness, moved)
             pcm, key = piece.pcm, passage.key
-        pause = round(segment.pause_ms / order.rate) * order.sample_rate // 1000
+        pause = self._pauses.before(segment, is_heard=bool(kept.samples))
         if not kept.samples:
-            # Nothing was said between two pauses: the longer one stands for both.
-            self._pause = max(self._pause, pause) if self._parts else 0
             if key is not None:
                 self._given.append(Kept(key, passage.voice, kept.packed()))
             return None
-        part = Part(
-            kept.samples, kept.gain_db, self._place(segment, kept, timing), passage.voice, key
-        )
-        self._pause = pause
+        silence = self._place(segment, kept, timing, pause)
+        part = Part(kept.samples, kept.gain_db, silence, passage.voice, key)
         self._parts.append(part)
-        if piece is not kept:
+        if pcm:
             note = kept.packed()
             part.pcm_at, part.note_size = self._store.set_aside(pcm + note), len(note)
             return part
@@ -191,17 +188,17 @@ class PartTake:
             return None
         return part
 
-    def _place(self, segment: Segment, kept: KeptPart, timing: Timing) -> int:
+    def _place(self, segment: Segment, kept: KeptPart, timing: Timing, pause: int) -> int:
         """Have a part follow the last one; returns the silent frames between the two."""
-        frame, pause, gap = self._coder.frame, 0, 0
+        frame, silence, gap = self._coder.frame, 0, 0
         if self._parts:
             last = self._parts[-1].samples
-            pause = self._coder.pause(self._pause, last)
-            gap = (pause + self._coder.frames(last)) * frame - last
+            silence = self._coder.pause(pause, last)
+            gap = (silence + self._coder.frames(last)) * frame - last
         self._meter.add(kept.loudness, gap / self._order.sample_rate)
-        self._lines.add(segment, timing, (self._frames + pause) * frame, kept.samples)
-        self._frames += pause + self._coder.frames(kept.samples)
-        return pause
+        self._lines.add(segment, timing, (self._frames + silence) * frame, kept.samples)
+        self._frames += silence + self._coder.frames(kept.samples)
+        return silence
 
     def _fits(self, part: Part) -> bool:
         """Whether a part is at the level of the others, near enough."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LineFile",
+    "SpoolFile",
     "SpooledLine",
     "begin_spooling",
     "pieces_of",
@@ -57,6 +59,42 @@ def begin_spooling(spool: Path, job_id: str, attempt: int) -> Path:
 def words_path(audio: Path) -> Path:
     """Where the words of a try are, by where its audio is: a JSON `SpooledLine` a line."""
     return audio.with_suffix(".words")
+
+
+class SpoolFile:
+    """A file in the spool: it only grows, and is gone when it is closed.
+
+    Every method may be called in any thread. Who writes after it was closed, as a thread whose
+    caller was cancelled may, gets a `ValueError` and never another's file.
+
+    Args:
+        path: Where it is; what was there is replaced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("w+b", buffering=0)
+        self._lock = threading.Lock()
+
+    def write(self, *pieces: bytes) -> None:
+        """Append all of these bytes.
+
+        Raises:
+            OSError: Not all of them could be written.
+            ValueError: It is closed.
+        """
+        with self._lock:
+            write_whole(self._file.fileno(), *pieces)
+
+    def fileno(self) -> int:
+        """Its descriptor, to read from."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Remove it."""
+        with self._lock:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
 
 
 class SpooledLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,15 +133,13 @@ class LineFile:
     """
 
     def __init__(self, audio: Path, order: Order) -> None:
-        self._path = words_path(audio)
-        self._file = self._path.open("w+b", buffering=0)
+        self._file = SpoolFile(words_path(audio))
         self._rate = order.sample_rate
         self._delay = DELAYS.get(order.format, 0)
 
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
-        self._path.unlink(missing_ok=True)
 
     def add(self, segment: Segment, heard: Timing | Hearing, start: int, size: int) -> None:
         """Write a segment down.
@@ -126,7 +162,7 @@ class LineFile:
             to_ms=round(to_ms),
             **told,
         )
-        write_whole(self._file.fileno(), _encoder.encode(line), b"\n")
+        self._file.write(_encoder.encode(line), b"\n")
 
     def read(self) -> AsyncIterator[bytes]:
         """Everything that was written."""

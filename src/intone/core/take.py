@@ -17,10 +17,9 @@ from intone.audio.pieces import Piece
 from intone.audio.tags import provenance
 from intone.core.kept import Kept, KeptPcm, origin, words_moved
 from intone.core.recordings import Recording
-from intone.core.spool import LineFile
+from intone.core.spool import LineFile, SpoolFile
 from intone.core.timing import Timing
 from intone.core.voices import looks_cloned
-from intone.storage.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
     from intone.audio.encode import Encoder
     from intone.core.jobs import Order
     from intone.core.synthesis import Passage
+    from intone.text.segments import Segment
 
-__all__ = ["SETTLED_S", "TOLERANCE_LU", "OffLevelError", "Take", "tags_of"]
+__all__ = ["SETTLED_S", "TOLERANCE_LU", "OffLevelError", "Pauses", "Take", "tags_of"]
 
 #: Seconds after which a voice's level is taken as known, and encoding begins.
 SETTLED_S = 30
@@ -55,6 +55,27 @@ class OffLevelError(Exception):
     """What was encoded is not at the level of the whole take; now that level is known."""
 
 
+class Pauses:
+    """How much silence goes before each passage of a take, in samples."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._next = 0
+        self._has_begun = False
+
+    def before(self, segment: Segment, *, is_heard: bool) -> int:
+        """The silence before the segment that follows; 0 where nothing is heard of it."""
+        order = self._order
+        after = round(segment.pause_ms / order.rate) * order.sample_rate // 1000
+        if is_heard:
+            before, self._next, self._has_begun = self._next, after, True
+            return before
+        if self._has_begun:
+            # Nothing was said between two pauses: the longer one stands for both.
+            self._next = max(self._next, after)
+        return 0
+
+
 class Take:
     """The audio of one try at a job. Used as a context; leaving it removes the spool files.
 
@@ -64,14 +85,12 @@ class Take:
     """
 
     def __init__(self, path: Path, order: Order) -> None:
-        self._path = path
         self._order = order
         self._lines = LineFile(path, order)
-        self._file = path.open("w+b", buffering=0)
+        self._file = SpoolFile(path)
         self._meter = LoudnessMeter(order.sample_rate)
         self._size = 0
-        #: Samples of silence before the next passage.
-        self._pause = 0
+        self._pauses = Pauses(order)
         self._given: list[Kept] = []
         #: Held while a passage is added: a caller that is cancelled does not stop its thread.
         self._adding = threading.Lock()
@@ -169,7 +188,6 @@ class Take:
 
     def _close(self) -> None:
         self._file.close()
-        self._path.unlink(missing_ok=True)
         self._lines.close()
 
     async def _growth(self) -> None:
@@ -179,25 +197,22 @@ class Take:
 
     def _add(self, passage: Passage) -> None:
         order, segment = self._order, passage.segment
-        piece, timing = passage.hear()
-        assert isinstance(piece, Piece)
-        pause = round(segment.pause_ms / order.rate) * order.sample_rate // 1000
         with self._adding:
+            piece, timing = passage.hear()
+            assert isinstance(piece, Piece)
             if isinstance(timing, Timing) and passage.key is not None and passage.place is None:
                 moved = words_moved(timing, -origin(segment, order.text))
                 kept = KeptPcm(piece.pcm, piece.loudness, moved).packed()
                 self._given.append(Kept(passage.key, passage.voice, kept))
+            pause = self._pauses.before(segment, is_heard=bool(piece.pcm))
             if not piece.pcm:
-                # Nothing was said between two pauses: the longer one stands for both.
-                self._pause = max(self._pause, pause) if self._size else 0
                 return
-            silence = bytes(self._pause * BYTES_PER_SAMPLE)
-            write_whole(self._file.fileno(), silence, piece.pcm)
-            self._meter.add(piece.loudness, self._pause / order.sample_rate)
-            start = self._size // BYTES_PER_SAMPLE + self._pause
+            silence = bytes(pause * BYTES_PER_SAMPLE)
+            self._file.write(silence, piece.pcm)
+            self._meter.add(piece.loudness, pause / order.sample_rate)
+            start = self._size // BYTES_PER_SAMPLE + pause
             self._lines.add(segment, timing, start, piece.samples)
             self._size += len(silence) + len(piece.pcm)
-            self._pause = pause
             self._settle()
 
     def _take_given(self) -> Sequence[Kept]:
